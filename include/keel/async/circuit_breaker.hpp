@@ -1,0 +1,44 @@
+#pragma once
+
+#include <keel/async/gate.hpp>
+#include <keel/async/permit.hpp>
+#include <keel/policy/circuit_breaker.hpp>
+#include <keel/telemetry/sink.hpp>
+
+#include <memory>
+
+namespace keel {
+
+/// A circuit breaker: a cheap handle to shared state. Copies are the same breaker, in a pipeline or outside one.
+/// Thread-safe.
+///
+/// Outside a pipeline, ask first and report afterwards, from any code:
+/// `auto p = breaker.try_acquire(); if (p) { ...; p.settle(verdict::success); }`.
+class circuit_breaker
+{
+public:
+    /// \throws invalid_options naming every option that is out of range
+    explicit circuit_breaker(circuit_breaker_options = {});
+
+    /// A permit, or a refusal with its reason and, when open, the time to try again.
+    permit try_acquire(time_point now = steady_now()) const;
+
+    /// Refuse every call until `force_close`.
+    void force_open(time_point now = steady_now()) const;
+    /// Close, with a clean history. Calls in flight are not counted any more.
+    void force_close(time_point now = steady_now()) const;
+
+    circuit_state state() const;
+    circuit_breaker_snapshot snapshot(time_point now = steady_now()) const;
+
+    /// State changes go to this sink and no longer to that of the pipeline whose call causes them. Null: undo.
+    void observe(std::shared_ptr<telemetry::sink>) const;
+
+    std::shared_ptr<gate> as_gate() const;
+
+private:
+    class cell;
+    std::shared_ptr<cell> cell_;
+};
+
+} // namespace keel

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <keel/async/detail/parking.hpp>
+#include <keel/async/detail/result_slot.hpp>
+#include <keel/core/error.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/recycling_allocator.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <exception>
+#include <memory>
+#include <utility>
+
+namespace keel::detail {
+
+/// One run of an operation in a coroutine thread of its own, so that it can be cancelled without cancelling the
+/// caller, and left behind if need be. Used on the caller's executor only, and spawned there, so that the body
+/// starts inside the spawn; that and the order of things below avoid four defects of Asio 1.26 (see
+/// docs/adr/0005).
+class attempt_base
+{
+public:
+    attempt_base() = default;
+    attempt_base(attempt_base const&) = delete;
+    attempt_base& operator=(attempt_base const&) = delete;
+    virtual ~attempt_base() = default;
+
+    /// The operation has given a result.
+    bool finished() const noexcept { return finished_; }
+
+    /// Asks the operation to stop. It may end inside this call, and resume the waiting coroutine.
+    void cancel();
+
+    /// `who` is resumed when the attempt is over, or dropped if it is destroyed unfinished. Null: nobody waits.
+    void waited_for_by(parking* who) noexcept { waiting_ = who; }
+
+    /// Kept until the operation has really ended.
+    std::shared_ptr<void> luggage;
+
+protected:
+    bool begin() noexcept;
+    void finish() noexcept { finished_ = true; }
+
+    /// The completion handler of the spawned coroutine. Owns the state, and with it the cancellation signal,
+    /// which must outlive the coroutine's last step and not only its body.
+    class end
+    {
+    public:
+        explicit end(std::shared_ptr<attempt_base> of) : of_(std::move(of)) {}
+        end(end&&) noexcept = default;
+        end& operator=(end&&) = delete;
+        ~end();
+
+        void operator()(std::exception_ptr);
+
+    private:
+        std::shared_ptr<attempt_base> of_;
+    };
+
+    asio::cancellation_signal signal_;
+
+private:
+    parking* waiting_ = nullptr;
+    bool started_ = false;
+    bool finished_ = false;
+    bool cancel_wanted_ = false;
+};
+
+template <class T>
+class attempt final : public attempt_base
+{
+public:
+    /// \param owned kept alive until the operation has ended
+    static std::shared_ptr<attempt> start(asio::any_io_executor const& executor, asio::awaitable<T> work,
+                                          [[maybe_unused]] std::shared_ptr<void> owned)
+    {
+        auto self = std::allocate_shared<attempt>(asio::recycling_allocator<attempt>());
+        asio::co_spawn(executor, body(self, std::move(work), std::move(owned)),
+                       asio::bind_cancellation_slot(self->signal_.slot(), end(self)));
+        return self;
+    }
+
+    result_slot<T> result;
+
+private:
+    static asio::awaitable<void> body(std::shared_ptr<attempt> self, asio::awaitable<T> work, [[maybe_unused]] std::shared_ptr<void> owned)
+    {
+        if (self->begin()) {
+            try {
+                if constexpr (std::is_void_v<T>) {
+                    co_await std::move(work);
+                    self->result.value.emplace();
+                } else {
+                    self->result.value.emplace(co_await std::move(work));
+                }
+            } catch (...) {
+                self->result.capture();
+            }
+        } else {
+            self->result.error.code = asio::error::operation_aborted;
+        }
+        self->finish();
+        co_await asio::this_coro::throw_if_cancelled(false); // or the spawn's own last step would throw
+    }
+};
+
+} // namespace keel::detail

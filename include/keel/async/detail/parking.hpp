@@ -1,0 +1,82 @@
+#pragma once
+
+#include <keel/async/detail/parked_handler.hpp>
+#include <keel/async/detail/runtime.hpp>
+#include <keel/async/time_source.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/cancellation_type.hpp>
+
+#include <utility>
+
+namespace keel::detail {
+
+/// A place in which one coroutine waits, until it is resumed, a deadline is reached, or it is cancelled. Lives in
+/// the coroutine's frame. The derived class decides what the three mean.
+///
+/// Everything but `wake` is for the coroutine's own executor. Each wait ends with exactly one `resume`, `wake`
+/// or `drop`.
+class parking : public deadline
+{
+public:
+    parking(asio::any_io_executor executor, runtime& context)
+        : deadline(executor_), executor_(std::move(executor)), context_(context)
+    {}
+
+    runtime& context() noexcept { return context_; }
+    asio::any_io_executor const& executor() const noexcept { return executor_; }
+
+    /// Suspends until resumed. Completes with nothing; never throws from the wait itself.
+    template <class Token>
+    auto async_park(Token&& token)
+    {
+        return asio::async_initiate<Token, void()>([this](auto handler) { park(std::move(handler)); }, token);
+    }
+
+    /// Continues the coroutine inside this call.
+    void resume();
+    /// Continues the coroutine by a post to its executor. From any thread.
+    void wake();
+    /// Ends the coroutine without continuing it: its frame is destroyed.
+    void drop();
+
+protected:
+    ~parking();
+
+    /// The wait was cancelled from outside. Must not resume inside the call: the emitter is on the stack.
+    virtual void cancelled() = 0;
+
+    void arm(time_point at, time_point now) { context_.time().arm(*this, at, now); }
+    void disarm() noexcept { context_.time().disarm(*this); }
+
+    /// A wait whose end is the business of a child coroutine, which will `drop` it. Not ended by the runtime, so
+    /// that the child, which may refer to this frame, is destroyed first.
+    void supervised(bool yes) noexcept { supervised_ = yes; }
+
+private:
+    friend class runtime;
+
+    template <class Handler>
+    void park(Handler handler)
+    {
+        auto slot = asio::get_associated_cancellation_slot(handler);
+        if (slot.is_connected())
+            slot.assign([this](asio::cancellation_type type) {
+                if (type != asio::cancellation_type::none) cancelled();
+            });
+        handler_ = parked_handler(std::move(handler));
+        if (!supervised_) context_.enlist(*this);
+    }
+
+    asio::any_io_executor executor_;
+    runtime& context_;
+    parked_handler handler_;
+    parking* previous_ = nullptr;
+    parking* next_ = nullptr;
+    bool enlisted_ = false;
+    bool supervised_ = false;
+};
+
+} // namespace keel::detail

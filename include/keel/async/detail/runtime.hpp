@@ -1,0 +1,49 @@
+#pragma once
+
+#include <keel/async/time_source.hpp>
+#include <keel/core/chance.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution_context.hpp>
+
+#include <cstdint>
+#include <mutex>
+#include <random>
+
+namespace keel::detail {
+
+class parking;
+
+/// What Keel keeps per execution context: the time source, the source of chance, and the coroutines it has
+/// parked. Asio does not know those, so this service is what ends them when the context is destroyed; without
+/// it, a frame that owns the bulkhead whose queue holds the frame's handler would leak. Thread-safe.
+class runtime : public asio::execution_context::service
+{
+public:
+    static asio::execution_context::id id;
+
+    explicit runtime(asio::execution_context&);
+    ~runtime() override;
+
+    /// The runtime of the executor's context. Remembered per thread, so the second look costs a comparison.
+    static runtime& of(asio::any_io_executor const&);
+    static runtime& of(asio::execution_context&);
+
+    time_source& time() noexcept { return time_; }
+
+    chance draw();
+    void seed(std::uint64_t);
+
+    void enlist(parking&);
+    void strike(parking&) noexcept;
+
+private:
+    void shutdown() override;
+
+    time_source& time_;
+    std::mutex mutex_;
+    std::mt19937_64 random_;
+    parking* parked_ = nullptr;
+};
+
+} // namespace keel::detail

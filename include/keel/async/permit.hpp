@@ -1,0 +1,72 @@
+#pragma once
+
+#include <keel/async/gate.hpp>
+#include <keel/async/time_source.hpp>
+#include <keel/core/error.hpp>
+#include <keel/core/grant.hpp>
+#include <keel/core/time.hpp>
+#include <keel/core/verdict.hpp>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace keel {
+
+/// The answer of a gate's `try_acquire`: a permit, or a refusal.
+///
+/// A permit must be settled once with what became of the call. Destroying it unsettled settles it as *ignored*,
+/// so it comes home whatever happens. It keeps its gate alive. Move-only; not thread-safe itself.
+class [[nodiscard]] permit
+{
+public:
+    permit() = default;
+    permit(std::shared_ptr<gate> from, admission const& answer) : answer_(answer)
+    {
+        if (answer.what == admission::kind::granted) from_ = std::move(from);
+    }
+
+    permit(permit&& other) noexcept : from_(std::move(other.from_)), answer_(other.answer_) {}
+
+    permit& operator=(permit&& other) noexcept
+    {
+        if (this != &other) {
+            settle(verdict::ignored, answer_.pass.at);
+            from_ = std::move(other.from_);
+            answer_ = other.answer_;
+        }
+        return *this;
+    }
+
+    ~permit() { settle(verdict::ignored, answer_.pass.at); }
+
+    /// True while it is a permit that has not been settled.
+    explicit operator bool() const noexcept { return from_ != nullptr; }
+
+    /// Why the gate refused. No error when it granted.
+    error_code error() const noexcept
+    {
+        return answer_.what == admission::kind::granted ? error_code{} : error_code(answer_.why);
+    }
+
+    /// When it is worth asking again, if the gate knows.
+    std::optional<time_point> retry_at() const noexcept { return answer_.at; }
+
+    /// The call ended at `now`. Does nothing the second time, or for a refusal.
+    void settle(verdict v, time_point now)
+    {
+        if (auto const gate = std::exchange(from_, nullptr)) gate->settle(answer_.pass, v, now, {{}, {}, now}, nullptr);
+    }
+
+    /// The call ended just now, by the machine's clock.
+    void settle(verdict v)
+    {
+        if (from_) settle(v, steady_now());
+    }
+
+private:
+    std::shared_ptr<gate> from_;
+    admission answer_{};
+};
+
+} // namespace keel

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <keel/async/gate.hpp>
+#include <keel/async/permit.hpp>
+#include <keel/policy/rate_limiter.hpp>
+
+#include <cstdint>
+#include <memory>
+
+namespace keel {
+
+/// A rate limiter: a cheap handle to shared state. Copies are the same limiter. Thread-safe.
+///
+/// In a pipeline a call may wait up to `max_wait` for its reserved permit; when it is cancelled meanwhile the
+/// reservation goes back. A permit that was used is spent, whatever became of the call.
+class rate_limiter
+{
+public:
+    /// \throws invalid_options naming every option that is out of range
+    explicit rate_limiter(rate_limiter_options = {});
+
+    /// A permit for a call of this weight, or a refusal with the time at which there would be one. Never waits.
+    /// \param weight how many permits it costs; more than `burst` is always refused
+    permit try_acquire(time_point now = steady_now(), std::uint32_t weight = 1) const;
+
+    rate_limiter_snapshot snapshot(time_point now = steady_now()) const;
+
+    std::shared_ptr<gate> as_gate() const;
+
+private:
+    class cell;
+    std::shared_ptr<cell> cell_;
+};
+
+} // namespace keel

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <keel/core/time.hpp>
+#include <keel/policy/retry_budget.hpp>
+
+#include <cstddef>
+#include <memory>
+
+namespace keel {
+
+/// A retry budget: a cheap handle to shared state. Copies are the same budget. Thread-safe.
+///
+/// Give one budget to every `retry` that talks to the same target: what counts is the load of all of them.
+class retry_budget
+{
+public:
+    /// \throws invalid_options naming every option that is out of range
+    explicit retry_budget(retry_budget_options = {});
+
+    retry_budget_snapshot snapshot(time_point now) const;
+
+    /// The verbs of `policy::retry_budget`, under a lock.
+    void call_started(time_point now) const;
+    void call_ended() const;
+    void succeeded(std::size_t refund) const;
+    void failed() const;
+    bool has_retry(policy::retry_cause, time_point now) const;
+    bool try_retry(policy::retry_cause, time_point now) const;
+    void retry_ended() const;
+    std::size_t cost(policy::retry_cause) const;
+
+private:
+    struct cell;
+    std::shared_ptr<cell> cell_;
+};
+
+} // namespace keel

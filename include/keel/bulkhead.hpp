@@ -1,0 +1,4 @@
+#pragma once
+
+#include <keel/async/bulkhead.hpp>
+#include <keel/policy/bulkhead.hpp>

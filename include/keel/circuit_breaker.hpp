@@ -1,0 +1,4 @@
+#pragma once
+
+#include <keel/async/circuit_breaker.hpp>
+#include <keel/policy/circuit_breaker.hpp>

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <boost/system/error_code.hpp>
+#include <boost/system/error_condition.hpp>
+
+#include <string>
+#include <type_traits>
+
+namespace keel {
+
+using boost::system::error_code;
+using boost::system::error_condition;
+
+/// Why Keel itself ended a call, or refused to begin it. Values are never reused or renumbered.
+///
+/// The operation's own errors are not in this list: they reach the caller unchanged.
+enum class errc {
+    /// A timeout policy of the pipeline expired before the operation gave a result.
+    timed_out = 1,
+    /// The circuit breaker is open; the dependency was not called.
+    circuit_open = 2,
+    /// The circuit breaker is half-open and every trial permit is taken.
+    circuit_half_open = 3,
+    /// An operator has forced the circuit breaker open.
+    circuit_forced_open = 4,
+    /// Every permit of the bulkhead is taken and its queue is full.
+    bulkhead_full = 5,
+    /// The call waited in the bulkhead's queue for as long as the bulkhead allows.
+    bulkhead_wait_expired = 6,
+    /// The rate limiter has no token, and none will come within the time the call may wait.
+    rate_limited = 7,
+    /// No bulkhead of that name is in the registry.
+    unknown_name = 8,
+    /// A fallback holds no alternative of the type the operation returns. A mistake in the program.
+    fallback_type_mismatch = 9,
+    /// A timeout that may abandon its operation was given one that does not own what it uses.
+    operation_not_owned = 10,
+};
+
+/// Groups of errors, for code that asks "was it refused?" and not "by whom?".
+///
+/// Compare with `==`: `if (error == keel::condition::rejected) ...`.
+enum class condition {
+    /// The operation was not run: a policy refused the call.
+    rejected = 1,
+    /// A time limit of ours passed.
+    timed_out = 2,
+    /// The same call may succeed later: any rejection but one caused by a mistake, and any time limit.
+    transient = 3,
+};
+
+error_code make_error_code(errc) noexcept;
+error_condition make_error_condition(condition) noexcept;
+
+boost::system::error_category const& keel_category() noexcept;
+
+} // namespace keel
+
+template <>
+struct boost::system::is_error_code_enum<keel::errc> : std::true_type
+{};
+
+template <>
+struct boost::system::is_error_condition_enum<keel::condition> : std::true_type
+{};

@@ -1,0 +1,4 @@
+#pragma once
+
+#include <keel/async/fallback.hpp>
+#include <keel/policy/fallback.hpp>

@@ -1,0 +1,5 @@
+#pragma once
+
+#include <keel/pipeline/classifier.hpp>
+#include <keel/pipeline/outcome.hpp>
+#include <keel/pipeline/pipeline.hpp>

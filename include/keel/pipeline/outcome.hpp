@@ -1,0 +1,115 @@
+#pragma once
+
+#include <keel/async/result_traits.hpp>
+#include <keel/core/failure.hpp>
+#include <keel/core/time.hpp>
+#include <keel/core/verdict.hpp>
+#include <keel/policy/retry.hpp>
+
+#include <boost/system/system_error.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace keel {
+
+/// Who had the last word in a call. Never confused: a cancellation by the caller stays the caller's.
+enum class ended_by : std::uint8_t {
+    operation, ///< The operation: its value, its error or its exception, unchanged.
+    timeout,   ///< A timeout of the pipeline.
+    rejection, ///< A policy that refused the call.
+    fallback,  ///< A fallback's answer, or what it threw.
+    caller,    ///< The caller cancelled.
+    predicate, ///< A predicate or classifier of the user threw.
+};
+
+std::string_view to_string(ended_by) noexcept;
+
+/// How a call went, apart from its result.
+struct call_report
+{
+    /// How often the operation was started. 0: it was refused, or cancelled before.
+    std::uint32_t attempts = 0;
+    keel::ended_by ended_by = keel::ended_by::operation;
+    /// What the policies made of the end.
+    keel::verdict verdict = keel::verdict::success;
+    /// Why the outermost retry stopped.
+    retry_stop stopped = retry_stop::none;
+    /// The `name` of the policy that ended the call; empty when the operation or the caller did.
+    std::string policy{};
+};
+
+/// The end of a call: what the operation returned, or why there is nothing, and how it came about.
+///
+/// An operation that returned a type carrying an error has returned: `has_value()` is true, `error()` is its
+/// error and `ok()` is false.
+template <class T>
+class [[nodiscard]] outcome
+{
+public:
+    using value_type = value_of<T>;
+
+    outcome(std::optional<value_type> value, failure why, call_report report)
+        : value_(std::move(value)), failure_(std::move(why)), report_(std::move(report))
+    {}
+
+    /// The operation, or a fallback, returned something.
+    bool has_value() const noexcept { return value_.has_value(); }
+
+    /// The call gave what was asked for: a value that is no error.
+    bool ok() const noexcept
+    {
+        auto const good = report_.verdict == verdict::success || report_.verdict == verdict::ignored;
+        return value_.has_value() && good && !failure_.code;
+    }
+    explicit operator bool() const noexcept { return ok(); }
+
+    /// What was returned. \throws the operation's exception, or `system_error` with `error()`, if nothing was
+    value_type& value() &
+    {
+        require_value();
+        return *value_;
+    }
+    value_type const& value() const&
+    {
+        require_value();
+        return *value_;
+    }
+    value_type&& value() &&
+    {
+        require_value();
+        return *std::move(value_);
+    }
+
+    /// The error of Keel or of the operation. No error when `ok()`, and when the operation threw something that
+    /// carries no code.
+    error_code error() const noexcept { return failure_.code; }
+
+    /// What the operation threw, if it threw.
+    std::exception_ptr exception() const noexcept { return failure_.exception; }
+
+    /// When the same call is worth making again, if anybody knows.
+    std::optional<time_point> retry_at() const noexcept { return failure_.retry_at; }
+
+    std::uint32_t attempts() const noexcept { return report_.attempts; }
+    keel::ended_by ended_by() const noexcept { return report_.ended_by; }
+    call_report const& report() const noexcept { return report_; }
+
+private:
+    void require_value() const
+    {
+        if (value_) return;
+        if (failure_.exception) std::rethrow_exception(failure_.exception);
+        throw boost::system::system_error(failure_.code);
+    }
+
+    std::optional<value_type> value_;
+    failure failure_;
+    call_report report_;
+};
+
+} // namespace keel

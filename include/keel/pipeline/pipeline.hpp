@@ -1,0 +1,124 @@
+#pragma once
+
+#include <keel/async/bulkhead.hpp>
+#include <keel/async/circuit_breaker.hpp>
+#include <keel/async/fallback.hpp>
+#include <keel/async/rate_limiter.hpp>
+#include <keel/async/retry.hpp>
+#include <keel/async/timeout.hpp>
+#include <keel/pipeline/classifier.hpp>
+#include <keel/pipeline/detail/closure_guard.hpp>
+#include <keel/pipeline/detail/drive.hpp>
+#include <keel/pipeline/detail/operation.hpp>
+#include <keel/pipeline/detail/plan.hpp>
+#include <keel/pipeline/outcome.hpp>
+#include <keel/telemetry/sink.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace keel {
+
+struct pipeline_options
+{
+    /// Shown in events, and in what is thrown.
+    std::string name = "pipeline";
+
+    /// Hears every event of the pipeline and of its policies that have no sink of their own. Null: nobody.
+    std::shared_ptr<telemetry::sink> sink{};
+};
+
+/// What may stand in a pipeline's list.
+template <class P>
+concept pipeline_part = requires(detail::plan& p, P const& part) { p.add(part); };
+
+/// An ordered list of policies around an operation, outermost first:
+///
+///     keel::pipeline payments{keel::retry{{.max_attempts = 3}}, keel::timeout{{.limit = 800ms}}};
+///     auto receipt = co_await payments([&] { return charge(order); });
+///
+/// One plain type, cheap to copy; copies share their policies. A call in flight keeps all it needs alive, so
+/// the pipeline may be destroyed meanwhile, and so may the context the call runs on.
+///
+/// Thread-safe: many calls may run at once, on any number of threads and contexts. But everything of *one* call
+/// happens on the executor of the coroutine that awaits it, which must be serial: an `io_context` run by one
+/// thread, or a strand.
+class pipeline
+{
+public:
+    /// Each part is a policy or a `classifier`. No parts: the operation runs as it is.
+    template <pipeline_part... Parts>
+    explicit pipeline(Parts const&... parts) : pipeline(pipeline_options{}, parts...)
+    {}
+
+    template <pipeline_part... Parts>
+    explicit pipeline(pipeline_options options, Parts const&... parts)
+    {
+        auto made = std::make_shared<detail::plan>();
+        made->name = std::move(options.name);
+        made->sink = std::move(options.sink);
+        made->steps.reserve(sizeof...(parts));
+        (made->add(parts), ...);
+        plan_ = std::move(made);
+    }
+
+    /// Runs `fn(args...)`, which must return an `asio::awaitable<T>`, inside the policies.
+    ///
+    /// The function and its arguments are stored in the call and used again for every attempt, as lvalues; an
+    /// argument is copied unless it is a temporary or `keel::take(x)`. Lazy: nothing happens until awaited.
+    ///
+    /// The result is the operation's own: its value, its error in its own type, or its exception. When a policy
+    /// ends the call instead, `T` carries the `errc` if it can (see `result_traits`); otherwise it is thrown as
+    /// `boost::system::system_error`, once. Cancelling the awaiting coroutine (terminal) cancels the call, which
+    /// then ends with what the operation makes of that, or with `operation_aborted` if it was not running.
+    template <class Fn, class... Args>
+    auto operator()(Fn&& fn, Args&&... args) const
+    {
+        return start<detail::as_result>(std::forward<Fn>(fn), std::forward<Args>(args)...);
+    }
+
+    /// The same, but gives an `outcome<T>`, which also tells how it came about, and never throws.
+    template <class Fn, class... Args>
+    auto run(Fn&& fn, Args&&... args) const
+    {
+        return start<detail::as_outcome>(std::forward<Fn>(fn), std::forward<Args>(args)...);
+    }
+
+    std::string const& name() const noexcept { return plan_->name; }
+    std::size_t size() const noexcept { return plan_->steps.size(); }
+
+    /// Operations that a timeout abandoned and that are still running.
+    std::size_t orphans() const noexcept { return plan_->orphans.load(std::memory_order_relaxed); }
+
+private:
+    template <class Edge, class Fn, class... Args>
+    auto start(Fn&& fn, Args&&... args) const
+    {
+        static_assert(!detail::is_doomed_temporary<Fn>,
+                      "keel: this compiler destroys a temporary lambda twice when it captures something with a "
+                      "destructor and stands next to co_await. Capture by reference, or give the lambda a name "
+                      "and pass that, or pass the captured values as arguments: pipeline(fn, args...).");
+        static_assert(!(detail::is_doomed_temporary<Args> || ...),
+                      "keel: this compiler destroys a temporary aggregate twice when a member has a destructor and "
+                      "it stands next to co_await. Give the object a name and pass that (it is copied), or pass "
+                      "keel::take(name) to move it.");
+        using operation =
+            detail::operation<std::decay_t<Fn>, typename detail::stored_argument<Args>::type...>;
+        static_assert(std::invocable<std::decay_t<Fn>&, typename detail::stored_argument<Args>::type&...>,
+                      "keel: the function must accept its arguments as lvalues, because another attempt may use "
+                      "them again.");
+        static_assert(detail::is_awaitable<typename operation::result>,
+                      "keel: the operation must return asio::awaitable<T>.");
+        using T = typename detail::awaited_by<typename operation::result>::type;
+        return detail::drive<Edge, T>(plan_, operation(std::in_place, std::forward<Fn>(fn),
+                                                       detail::stored_argument<Args>::unwrap(args)...));
+    }
+
+    std::shared_ptr<detail::plan const> plan_;
+};
+
+} // namespace keel

@@ -1,0 +1,206 @@
+#pragma once
+
+#include <keel/core/admission.hpp>
+#include <keel/core/failure.hpp>
+#include <keel/core/option_faults.hpp>
+#include <keel/core/time.hpp>
+#include <keel/core/verdict.hpp>
+#include <keel/policy/parts/exact.hpp>
+#include <keel/policy/parts/window.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+// A circuit breaker protects a failing dependency from calls it cannot serve, and its callers from waiting for
+// answers that will not come. It watches outcomes; when too many are bad it opens and refuses every call for a
+// while; then it lets a few trial calls through (half-open) and closes or opens again by their outcomes.
+//
+// It does not cut slow calls short (`timeout` does), does not limit how many run at once (`bulkhead` does), and
+// does not repeat anything (`retry` does).
+
+namespace keel {
+
+enum class circuit_state : std::uint8_t { closed, open, half_open, forced_open };
+
+std::string_view to_string(circuit_state) noexcept;
+
+/// The breaker went from one state to another.
+struct circuit_transition
+{
+    circuit_state from = circuit_state::closed;
+    circuit_state to = circuit_state::closed;
+    time_point at{};
+};
+
+/// Judge by the outcomes of the last `size` of time, in `buckets` slices.
+struct time_window
+{
+    duration size = std::chrono::seconds(10); ///< Above 0.
+    std::size_t buckets = 10;                 ///< 1 to 1000. More follow time more smoothly and cost 24 bytes each.
+};
+
+/// Judge by the last `size` outcomes, however old.
+struct count_window
+{
+    std::size_t size = 100; ///< 1 to 1 000 000.
+};
+
+/// Open at the `failures`-th failure in a row. Ratios and `min_calls` play no part.
+struct consecutive_window
+{
+    std::size_t failures = 5; ///< At least 1.
+};
+
+struct circuit_breaker_options
+{
+    /// Shown in events, errors and snapshots.
+    std::string name = "circuit_breaker";
+
+    /// Which outcomes are looked at.
+    std::variant<time_window, count_window, consecutive_window> window = time_window{};
+
+    /// The window must hold at least this many outcomes before a ratio can open the circuit. At least 1. In a
+    /// count window it is cut to the window's size.
+    std::size_t min_calls = 20;
+
+    /// Opens when `failed / total` is at or above this. Above 0, up to 1. `nullopt`: failures do not open.
+    std::optional<double> failure_ratio = 0.5;
+
+    /// A call that takes longer than this is slow, whether it succeeds or fails. Not negative. Default: off.
+    std::optional<duration> slow_call = std::nullopt;
+
+    /// Opens when `slow / total` is at or above this. Above 0, up to 1. Needs `slow_call`. Default: off.
+    std::optional<double> slow_ratio = std::nullopt;
+
+    /// How long the circuit stays open before trial calls are let in. Above 0.
+    duration open_for = std::chrono::seconds(5);
+
+    /// Each opening since the circuit was last closed stays open this many times as long as the one before.
+    /// 1 (always `open_for`) to 100.
+    double open_multiplier = 2.0;
+
+    /// The longest open period. At least `open_for`. `nullopt`: no limit.
+    std::optional<duration> open_max = std::chrono::seconds(60);
+
+    /// How many trial calls decide whether a half-open circuit closes. At least 1.
+    std::size_t half_open_permits = 3;
+
+    /// A circuit that has been half-open for this long opens again at the next call, so that trials which never
+    /// end cannot keep it half-open. Above 0. `nullopt`: no limit.
+    std::optional<duration> half_open_max = std::chrono::seconds(30);
+
+    /// Asked about each failure before it is counted: does it speak against the dependency? False makes it
+    /// *ignored*. If it throws, the failure is counted and the call ends with what it threw. Default: all do.
+    std::function<bool(failure const&)> failure_if{};
+
+    /// Told of every state change, on the thread that caused it, outside the breaker's lock. What it throws is
+    /// dropped.
+    std::function<void(circuit_transition const&)> on_transition{};
+};
+
+/// Every option out of range. Empty when the options can be used.
+option_faults validate(circuit_breaker_options const&);
+
+struct circuit_breaker_snapshot
+{
+    circuit_state state = circuit_state::closed;
+    /// Closed: the window. Half-open: the trial calls. Open: zero.
+    policy::tally window{};
+    /// Failures in a row, for a consecutive window while closed.
+    std::size_t consecutive_failures = 0;
+    /// Trial calls in flight, while half-open.
+    std::size_t trials_in_flight = 0;
+    /// When an open circuit lets trial calls in.
+    std::optional<time_point> opens_until{};
+    /// Grows with every state change.
+    std::uint64_t generation = 0;
+};
+
+namespace policy {
+
+/// The breaker's decisions: a plain value, told the time, with no lock and no clock. Not thread-safe.
+///
+/// Semantics: every state change starts a new *generation* and clears every count. A call belongs to the
+/// generation that admitted it; settled in another one it is stale and changes nothing.
+class circuit_breaker
+{
+public:
+    /// \throws invalid_options
+    explicit circuit_breaker(circuit_breaker_options);
+
+    /// May a call go in now? An open circuit whose period is over becomes half-open here, and nowhere else.
+    admission admit(time_point now);
+
+    /// The call that was granted `pass` ended. Returns whether its outcome was counted.
+    bool settle(grant pass, verdict, time_point now);
+
+    /// Refuse everything until `force_close`.
+    void force_open(time_point now);
+    /// Start anew, closed, with nothing counted.
+    void force_close(time_point now);
+
+    circuit_state state() const noexcept;
+    std::uint64_t generation() const noexcept { return generation_; }
+    circuit_breaker_options const& options() const noexcept { return options_; }
+
+    /// What the breaker looks like at `now`. Looking changes nothing.
+    circuit_breaker_snapshot snapshot(time_point now) const;
+
+private:
+    struct closed
+    {};
+    struct open
+    {
+        time_point until;
+    };
+    struct half_open
+    {
+        time_point since;
+        std::size_t in_flight = 0;
+        tally trials{};
+    };
+    struct forced_open
+    {};
+
+    /// Counts failures in a row.
+    struct failure_run
+    {
+        std::size_t length = 0;
+    };
+
+    admission admit_while(closed&, time_point now);
+    admission admit_while(open&, time_point now);
+    admission admit_while(half_open&, time_point now);
+    admission admit_while(forced_open&, time_point now);
+
+    void count_while_closed(bool failed, bool slow, time_point now);
+    void count_trial(half_open&, bool failed, bool slow, time_point now);
+    void judge_trials(tally const&, time_point now);
+
+    bool too_many(tally const&) const noexcept;
+    std::size_t needed_calls() const noexcept;
+    bool is_consecutive() const noexcept { return std::holds_alternative<failure_run>(window_); }
+
+    void trip(time_point now);
+    void become_closed();
+    template <class State>
+    void enter(State);
+    duration open_period() const noexcept;
+
+    circuit_breaker_options options_;
+    std::uint64_t failure_limit_; ///< In billionths; above a billion is "off".
+    std::uint64_t slow_limit_;
+    std::variant<closed, open, half_open, forced_open> state_ = closed{};
+    std::variant<bucket_ring, outcome_ring, failure_run> window_;
+    std::uint64_t generation_ = 1;
+    std::uint32_t openings_ = 0; ///< Since the circuit was last closed.
+};
+
+} // namespace policy
+} // namespace keel

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <keel/core/time.hpp>
+
+#include <cstdint>
+#include <optional>
+
+namespace keel::policy {
+
+/// The generic cell rate algorithm (ITU-T I.371, virtual scheduling): one number of state, the theoretical
+/// arrival time. Admits exactly what a token bucket of the same burst and rate admits. Not thread-safe.
+class gcra
+{
+public:
+    /// \param interval the time one unit takes; above 0
+    /// \param burst    units that may come at once; `burst * interval` must fit 62 bits
+    gcra(duration interval, std::uint32_t burst);
+
+    /// As `token_bucket::take`.
+    std::optional<time_point> take(std::uint32_t n, time_point now, duration max_wait);
+    /// As `token_bucket::when`.
+    std::optional<time_point> when(std::uint32_t n, time_point now) const;
+    /// As `token_bucket::give_back`.
+    void give_back(std::uint32_t n, time_point now);
+
+    /// Until the burst is whole again.
+    duration reset_after(time_point now) const;
+    /// Units that could come at once, rounded down; negative under debt.
+    std::int64_t available(time_point now) const;
+
+private:
+    duration cost(std::uint32_t n) const { return interval_ * static_cast<std::int64_t>(n); }
+
+    duration interval_;
+    std::uint32_t burst_;
+    time_point arrival_{}; ///< The theoretical arrival time.
+};
+
+} // namespace keel::policy

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <keel/core/time.hpp>
+
+#include <cstdint>
+#include <optional>
+
+namespace keel::policy {
+
+/// A bucket of whole tokens that fills continuously at `tokens` per `per`, exactly: it counts credits, of which
+/// one nanosecond adds `tokens` and one token costs `per`. Told the time; not thread-safe.
+class token_bucket
+{
+public:
+    /// \param tokens  tokens that arrive in each `per`; above 0
+    /// \param per     above 0
+    /// \param burst   tokens when full; `burst * per` in nanoseconds must fit 62 bits
+    /// \param initial tokens at time 0
+    token_bucket(std::uint32_t tokens, duration per, std::uint32_t burst, std::uint32_t initial);
+
+    /// Takes `n` tokens, which are there at the time returned: `now` when they are there already. Later ones
+    /// are owed: the level goes below zero. `nullopt`, and nothing taken, when the wait would be longer than
+    /// `max_wait` or `n` is more than the bucket can ever hold.
+    std::optional<time_point> take(std::uint32_t n, time_point now, duration max_wait);
+
+    /// When `n` tokens will be there if nobody else comes. `nullopt`: never.
+    std::optional<time_point> when(std::uint32_t n, time_point now) const;
+
+    /// Puts `n` tokens back that were taken and not used.
+    void give_back(std::uint32_t n, time_point now);
+
+    /// Whole tokens at `now`, rounded down; negative under debt.
+    std::int64_t available(time_point now) const;
+
+private:
+    std::int64_t level_at(time_point now) const;
+    void refill(time_point now);
+    std::int64_t price(std::uint32_t n) const { return static_cast<std::int64_t>(n) * per_; }
+
+    std::int64_t tokens_;
+    std::int64_t per_;
+    std::int64_t full_;
+    std::int64_t level_; ///< Credits at `updated_`.
+    time_point updated_{};
+};
+
+} // namespace keel::policy

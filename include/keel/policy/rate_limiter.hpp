@@ -1,0 +1,89 @@
+#pragma once
+
+#include <keel/core/admission.hpp>
+#include <keel/core/option_faults.hpp>
+#include <keel/core/time.hpp>
+#include <keel/policy/parts/gcra.hpp>
+#include <keel/policy/parts/token_bucket.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+// A rate limiter protects a dependency, or a quota, from more calls per second than it allows. Over any interval
+// of length t it lets in at most `burst + t * permits / per` calls.
+//
+// It does not bound how many calls run at once (`bulkhead` does): a thousand slow calls may be in flight. It does
+// not adapt to what the dependency can bear.
+
+namespace keel {
+
+/// Two ways to keep the same promise. They admit exactly the same calls.
+enum class rate_algorithm : std::uint8_t {
+    token_bucket, ///< Counts tokens: exact for every rate, shows how many are left.
+    gcra,         ///< One timestamp of state. The time per call is rounded up to a nanosecond.
+};
+
+struct rate_limiter_options
+{
+    /// Shown in events, errors and snapshots.
+    std::string name = "rate_limiter";
+
+    /// How many calls may start in each `per`, in the long run. 1 to 4 294 967 295, at most one per nanosecond.
+    std::uint32_t permits = 100;
+
+    /// The period `permits` is meant for. Above 0, up to 24 h.
+    duration per = std::chrono::seconds(1);
+
+    /// How many calls may start at once after a quiet time. At least 1. `nullopt`: as many as `permits`.
+    std::optional<std::uint32_t> burst = std::nullopt;
+
+    /// How long a call may wait for its permit. A call that would wait longer is refused at once. 0: never waits.
+    /// Not negative.
+    duration max_wait = duration::zero();
+
+    rate_algorithm algorithm = rate_algorithm::token_bucket;
+
+    /// Tokens at the start (token bucket only). `nullopt`: full.
+    std::optional<std::uint32_t> initial = std::nullopt;
+};
+
+option_faults validate(rate_limiter_options const&);
+
+struct rate_limiter_snapshot
+{
+    /// Calls that could start now. Negative: reserved by calls that are waiting.
+    std::int64_t available = 0;
+    std::uint32_t burst = 0;
+};
+
+namespace policy {
+
+/// The limiter's decisions: a plain value, told the time. Not thread-safe.
+class rate_limiter
+{
+public:
+    /// \throws invalid_options
+    explicit rate_limiter(rate_limiter_options);
+
+    /// May a call of `weight` start? Granted, reserved for a later time within `max_wait`, or refused with the
+    /// time at which it could start. Refusing spends nothing.
+    admission admit(time_point now, std::uint32_t weight, duration max_wait);
+
+    /// A reservation will not be used: its tokens go back.
+    void withdraw(grant, time_point now);
+
+    rate_limiter_options const& options() const noexcept { return options_; }
+    rate_limiter_snapshot snapshot(time_point now) const;
+
+private:
+    std::variant<token_bucket, gcra> make_meter() const;
+
+    rate_limiter_options options_;
+    std::variant<token_bucket, gcra> meter_;
+};
+
+} // namespace policy
+} // namespace keel

@@ -1,0 +1,4 @@
+#pragma once
+
+#include <keel/async/retry.hpp>
+#include <keel/policy/retry.hpp>

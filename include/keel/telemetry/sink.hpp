@@ -1,0 +1,24 @@
+#pragma once
+
+#include <keel/telemetry/event.hpp>
+
+namespace keel::telemetry {
+
+/// Receives events. `on` is called on the thread that caused the event, outside every lock of the library, and
+/// from several threads at once when policies are shared. It should be quick: the call waits for it.
+class sink
+{
+public:
+    sink() = default;
+    sink(sink const&) = delete;
+    sink& operator=(sink const&) = delete;
+    virtual ~sink() = default;
+
+    /// What it throws is dropped: an observer cannot break a call.
+    virtual void on(event const&) = 0;
+};
+
+/// Tells `to`, if there is one.
+void emit(sink* to, event const&) noexcept;
+
+} // namespace keel::telemetry

@@ -1,0 +1,4 @@
+#pragma once
+
+#include <keel/async/timeout.hpp>
+#include <keel/policy/timeout.hpp>

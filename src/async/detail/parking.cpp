@@ -1,0 +1,32 @@
+#include <keel/async/detail/parking.hpp>
+
+#include <boost/asio/post.hpp>
+
+namespace keel::detail {
+
+parking::~parking()
+{
+    disarm();
+    context_.strike(*this);
+}
+
+void parking::resume()
+{
+    disarm();
+    context_.strike(*this);
+    auto handler = std::move(handler_);
+    std::move(handler)();
+}
+
+void parking::wake()
+{
+    asio::post(executor_, [this] { resume(); });
+}
+
+void parking::drop()
+{
+    context_.strike(*this);
+    auto const gone = std::move(handler_);
+}
+
+} // namespace keel::detail

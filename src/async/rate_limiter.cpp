@@ -1,0 +1,62 @@
+#include <keel/async/rate_limiter.hpp>
+
+#include <algorithm>
+#include <mutex>
+
+namespace keel {
+
+class rate_limiter::cell final : public gate
+{
+public:
+    explicit cell(rate_limiter_options options) : machine_(std::move(options)) {}
+
+    std::string_view name() const noexcept override { return machine_.options().name; }
+
+    admission admit(time_point now, turn_waiter* self, telemetry::origin const&, telemetry::sink*) override
+    {
+        return take(now, 1, self ? longest_wait(now, self->deadline) : duration::zero());
+    }
+
+    admission take(time_point now, std::uint32_t weight, duration max_wait)
+    {
+        std::lock_guard lock(mutex_);
+        return machine_.admit(now, weight, max_wait);
+    }
+
+    void settle(grant, verdict, time_point, telemetry::origin const&, telemetry::sink*) override {}
+
+    void give_back(grant pass, time_point now) override
+    {
+        std::lock_guard lock(mutex_);
+        machine_.withdraw(pass, now);
+    }
+
+    rate_limiter_snapshot snapshot(time_point now) const
+    {
+        std::lock_guard lock(mutex_);
+        return machine_.snapshot(now);
+    }
+
+private:
+    /// A permit that comes at the deadline or later is of no use.
+    duration longest_wait(time_point now, time_point deadline) const
+    {
+        if (deadline == time_point::max()) return machine_.options().max_wait;
+        return std::min(machine_.options().max_wait, saturating_sub(deadline, now) - duration(1));
+    }
+
+    mutable std::mutex mutex_;
+    policy::rate_limiter machine_;
+};
+
+rate_limiter::rate_limiter(rate_limiter_options options) : cell_(std::make_shared<cell>(std::move(options))) {}
+
+permit rate_limiter::try_acquire(time_point now, std::uint32_t weight) const
+{
+    return {cell_, cell_->take(now, weight, duration::zero())};
+}
+
+rate_limiter_snapshot rate_limiter::snapshot(time_point now) const { return cell_->snapshot(now); }
+std::shared_ptr<gate> rate_limiter::as_gate() const { return cell_; }
+
+} // namespace keel

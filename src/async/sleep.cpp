@@ -1,0 +1,62 @@
+#include <keel/async/sleep.hpp>
+
+#include <keel/async/detail/parking.hpp>
+#include <keel/core/error.hpp>
+
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <utility>
+
+namespace keel {
+namespace {
+
+class sleeper final : public detail::parking
+{
+public:
+    using parking::parking;
+
+    void start(time_point at)
+    {
+        if (at != time_point::max()) arm(at, context().time().now());
+    }
+    bool was_cancelled() const noexcept { return cancelled_; }
+
+private:
+    void reached() override { resume(); }
+
+    void cancelled() override
+    {
+        if (std::exchange(cancelled_, true)) return;
+        disarm();
+        wake();
+    }
+
+    bool cancelled_ = false;
+};
+
+} // namespace
+
+asio::awaitable<void> sleep_until(time_point at)
+{
+    auto executor = co_await asio::this_coro::executor;
+    auto& context = detail::runtime::of(executor);
+    sleeper bed(std::move(executor), context);
+    bed.start(at);
+    co_await bed.async_park(asio::deferred);
+    if (bed.was_cancelled()) throw boost::system::system_error(error_code(asio::error::operation_aborted));
+}
+
+asio::awaitable<void> sleep_for(duration d)
+{
+    auto const executor = co_await asio::this_coro::executor;
+    co_await sleep_until(saturating_add(now(executor), d));
+}
+
+time_point now(asio::any_io_executor const& executor) { return detail::runtime::of(executor).time().now(); }
+
+void seed(asio::execution_context& context, std::uint64_t value) { detail::runtime::of(context).seed(value); }
+
+} // namespace keel

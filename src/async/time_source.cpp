@@ -1,0 +1,202 @@
+#include <keel/async/time_source.hpp>
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+namespace keel {
+namespace {
+
+constexpr duration shortest_span = std::chrono::milliseconds(10);
+
+/// Runs a completion handler right where the context completes it: the alarm belongs to the context as a whole,
+/// and must not queue behind the work of any one strand.
+class context_executor
+{
+public:
+    explicit context_executor(asio::execution_context& context) noexcept : context_(&context) {}
+
+    asio::execution_context& query(asio::execution::context_t) const noexcept { return *context_; }
+
+    template <class Function>
+    void execute(Function&& function) const
+    {
+        std::forward<Function>(function)();
+    }
+
+    friend bool operator==(context_executor const&, context_executor const&) noexcept = default;
+
+private:
+    asio::execution_context* context_;
+};
+
+using timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                                         context_executor>;
+
+} // namespace
+
+time_point steady_now() noexcept { return std::chrono::steady_clock::now(); }
+
+asio::execution_context::id time_source::id;
+
+/// The one Asio timer. A pending timer keeps `run()` from returning, so it is never set further ahead than
+/// `span`: 10 ms at first, doubled each time it fires for nothing. When the last deadline goes away while the
+/// span is long, the timer is cancelled; that can happen once in 10 ms at most, so the usual disarming costs no
+/// system call. Guarded by the mutex of the time source.
+class time_source::alarm
+{
+public:
+    explicit alarm(asio::execution_context& context) : timer_(context_executor(context)) {}
+
+    void set(time_source& owner, time_point earliest, time_point now)
+    {
+        auto const at = std::min(earliest, saturating_add(now, span_));
+        if (set_ && at_ <= at) return;
+        set_ = true;
+        at_ = at;
+        timer_.expires_at(at);
+        timer_.async_wait([&owner, shot = ++shot_](boost::system::error_code) { owner.on_alarm(shot); });
+    }
+
+    /// False: the timer that fired had been cancelled or set anew meanwhile.
+    bool fired(std::uint64_t shot) noexcept
+    {
+        if (shot != shot_ || !set_) return false;
+        set_ = false;
+        return true;
+    }
+
+    void lengthen() noexcept { span_ = std::min(span_ * 2, duration(std::chrono::hours(1))); }
+    void shorten() noexcept { span_ = shortest_span; }
+
+    void nothing_left()
+    {
+        if (!set_ || span_ <= shortest_span) return;
+        shorten();
+        cancel();
+    }
+
+    void cancel()
+    {
+        set_ = false;
+        ++shot_;
+        timer_.cancel();
+    }
+
+private:
+    timer timer_;
+    duration span_ = shortest_span;
+    bool set_ = false;
+    time_point at_{};
+    std::uint64_t shot_ = 0;
+};
+
+time_source::time_source(asio::execution_context& context) : service(context) {}
+time_source::~time_source() = default;
+
+time_point time_source::now() const noexcept { return steady_now(); }
+
+void time_source::arm(deadline& d, time_point at, time_point now)
+{
+    std::lock_guard lock(mutex_);
+    d.due = at;
+    d.sequence = ++sequence_;
+    heap_.push(d);
+    if (&heap_.first() == &d) earliest_moved(at, now);
+}
+
+void time_source::disarm(deadline& d) noexcept
+{
+    std::lock_guard lock(mutex_);
+    if (d.position != detail::heap_node::nowhere) {
+        heap_.remove(d);
+        if (heap_.empty()) idle();
+    } else if (d.fired_) {
+        fired_.erase(d.sequence);
+        d.fired_ = false;
+    }
+}
+
+std::size_t time_source::armed() const
+{
+    std::lock_guard lock(mutex_);
+    return heap_.size() + fired_.size();
+}
+
+time_point time_source::earliest() const
+{
+    std::lock_guard lock(mutex_);
+    return heap_.empty() ? time_point::max() : heap_.first().due;
+}
+
+void time_source::fire_due(time_point now)
+{
+    std::vector<std::pair<asio::any_io_executor, std::uint64_t>> due;
+    {
+        std::lock_guard lock(mutex_);
+        while (!heap_.empty() && heap_.first().due <= now) {
+            auto& d = static_cast<deadline&>(heap_.first());
+            due.emplace_back(*d.executor_, d.sequence);
+            fired_.emplace(d.sequence, &d);
+            heap_.remove(d);
+            d.fired_ = true;
+        }
+    }
+    for (auto const& [executor, sequence] : due)
+        asio::post(executor, [this, number = sequence] { deliver(number); });
+}
+
+// What waits may be gone, or disarmed, by the time this runs on its executor: then its entry is gone too.
+void time_source::deliver(std::uint64_t sequence)
+{
+    deadline* d = nullptr;
+    {
+        std::lock_guard lock(mutex_);
+        auto const entry = fired_.find(sequence);
+        if (entry == fired_.end()) return;
+        d = entry->second;
+        fired_.erase(entry);
+        d->fired_ = false;
+    }
+    d->reached();
+}
+
+void time_source::earliest_moved(time_point earliest, time_point now)
+{
+    if (!alarm_) alarm_ = std::make_unique<alarm>(context());
+    alarm_->set(*this, earliest, now);
+}
+
+void time_source::idle() noexcept
+{
+    if (alarm_) alarm_->nothing_left();
+}
+
+void time_source::on_alarm(std::uint64_t shot)
+{
+    {
+        std::lock_guard lock(mutex_);
+        if (!alarm_ || !alarm_->fired(shot)) return;
+    }
+    auto const at = now();
+    fire_due(at);
+
+    std::lock_guard lock(mutex_);
+    if (heap_.empty()) return alarm_->shorten();
+    alarm_->lengthen();
+    alarm_->set(*this, heap_.first().due, at);
+}
+
+void time_source::shutdown()
+{
+    std::lock_guard lock(mutex_);
+    if (alarm_) alarm_->cancel();
+    alarm_.reset();
+}
+
+} // namespace keel

@@ -1,0 +1,101 @@
+#include <keel/policy/bulkhead.hpp>
+
+#include <algorithm>
+
+namespace keel {
+
+option_faults validate(bulkhead_options const& o)
+{
+    option_faults faults;
+    faults.require(o.max_concurrent >= 1, "max_concurrent", o.max_concurrent, "at least 1");
+    faults.require(!o.max_wait || *o.max_wait >= duration::zero(), "max_wait", o.max_wait.value_or(duration::zero()),
+                   "0 or more, or nullopt");
+    return faults;
+}
+
+namespace policy {
+
+bulkhead::bulkhead(bulkhead_options options) : options_(checked("bulkhead", std::move(options))) {}
+
+admission bulkhead::admit(time_point now, waiter& self, waiter_list& expired)
+{
+    auto const at_once = admit(now, expired);
+    if (at_once.what == admission::kind::granted) return at_once;
+    if (queue_.size() >= options_.max_queue || self.deadline <= now) return at_once;
+    enqueue(self);
+    return admission::queued();
+}
+
+admission bulkhead::admit(time_point now, waiter_list& expired)
+{
+    auto gone = expire(now);
+    while (auto* w = gone.pop_front()) expired.push_back(*w);
+    return has_place() ? go_in(now) : admission::refused(errc::bulkhead_full);
+}
+
+admission bulkhead::go_in(time_point now)
+{
+    ++running_;
+    return admission::granted({0, now, 1});
+}
+
+bulkhead::turns bulkhead::settle(grant, time_point now)
+{
+    turns result{{}, expire(now)};
+    --running_;
+    while (running_ < options_.max_concurrent && !queue_.empty()) {
+        auto* const first = queue_.front();
+        dequeue(*first);
+        first->pass = go_in(now).pass;
+        first->granted = true;
+        result.granted.push_back(*first);
+    }
+    return result;
+}
+
+bool bulkhead::withdraw(waiter& w)
+{
+    if (!w.queued) return false;
+    dequeue(w);
+    return true;
+}
+
+waiter_list bulkhead::expire(time_point now)
+{
+    waiter_list gone;
+    if (now < earliest_) return gone;
+    earliest_ = time_point::max();
+    for (auto* w = queue_.front(); w != nullptr;) {
+        auto* const next = w->next;
+        if (w->deadline <= now) {
+            dequeue(*w);
+            gone.push_back(*w);
+        } else {
+            earliest_ = std::min(earliest_, w->deadline);
+        }
+        w = next;
+    }
+    return gone;
+}
+
+void bulkhead::enqueue(waiter& w)
+{
+    queue_.push_back(w);
+    w.queued = true;
+    w.granted = false;
+    earliest_ = std::min(earliest_, w.deadline);
+}
+
+void bulkhead::dequeue(waiter& w)
+{
+    queue_.remove(w);
+    w.queued = false;
+}
+
+bulkhead_snapshot bulkhead::snapshot() const
+{
+    return {running_, queue_.size(), options_.max_concurrent, options_.max_queue};
+}
+
+} // namespace policy
+} // namespace keel

@@ -1,0 +1,18 @@
+#include <keel/testing/recorder.hpp>
+
+#include <keel/telemetry/line.hpp>
+
+#include <algorithm>
+
+namespace keel::testing {
+
+void recorder::on(telemetry::event const& e) { lines_.push_back(telemetry::to_line(e)); }
+
+std::size_t recorder::count(std::string_view kind) const
+{
+    auto const start = "event=" + std::string(kind) + ' ';
+    return static_cast<std::size_t>(
+        std::count_if(lines_.begin(), lines_.end(), [&](auto const& line) { return line.starts_with(start); }));
+}
+
+} // namespace keel::testing
