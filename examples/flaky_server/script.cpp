@@ -1,9 +1,8 @@
 #include "script.hpp"
 
+#include "common/text.hpp"
+
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <system_error>
 #include <utility>
 
 namespace flaky {
@@ -86,73 +85,13 @@ verdict script::in_good_times(time_point now, unsigned status)
     return {what, status, later(done, settings_.delay), false};
 }
 
-std::optional<std::uint64_t> parse_count(std::string_view text, std::uint64_t most)
-{
-    std::uint64_t number = 0;
-    auto const* const end = text.data() + text.size();
-    auto const [stop, error] = std::from_chars(text.data(), end, number);
-    if (error != std::errc{} || stop != end || number > most) return std::nullopt;
-    return number;
-}
-
-namespace {
-
-using unit = std::pair<std::string_view, duration>;
-
-constexpr std::array<unit, 5> units{{
-    {"us", std::chrono::microseconds{1}},
-    {"ms", std::chrono::milliseconds{1}},
-    {"s", std::chrono::seconds{1}},
-    {"min", std::chrono::minutes{1}},
-    {"h", std::chrono::hours{1}},
-}};
-
-/// The `5` of `1.5`, as thousandths.
-std::optional<std::uint64_t> parse_decimals(std::string_view text)
-{
-    constexpr std::size_t most_decimals = 3;
-
-    if (text.size() > most_decimals) return std::nullopt;
-    auto thousandths = parse_count(text, 999);
-    if (!thousandths) return std::nullopt;
-    for (auto i = text.size(); i < most_decimals; ++i) *thousandths *= 10;
-    return thousandths;
-}
-
-} // namespace
-
-std::optional<duration> parse_duration(std::string_view text)
-{
-    auto const number = text.substr(0, text.find_first_not_of("0123456789."));
-    auto const unit_name = text.substr(number.size());
-    auto const* const found = std::ranges::find(units, unit_name, &unit::first);
-    if (found == units.end()) return std::nullopt;
-
-    auto const point = number.find('.');
-    auto const most = static_cast<std::uint64_t>(longest_duration / found->second);
-    auto const whole = parse_count(number.substr(0, point), most);
-    auto const thousandths = point == number.npos ? 0 : parse_decimals(number.substr(point + 1));
-    if (!whole || !thousandths) return std::nullopt;
-
-    auto const times = [one = found->second](std::uint64_t n) { return one * static_cast<duration::rep>(n); };
-    auto const value = times(*whole) + times(*thousandths) / 1000;
-    if (value > longest_duration) return std::nullopt;
-    return value;
-}
-
-std::optional<duration> parse_positive_duration(std::string_view text)
-{
-    auto const value = parse_duration(text);
-    return value > duration::zero() ? value : std::nullopt;
-}
-
 std::optional<outage_window> parse_outage(std::string_view text)
 {
     auto const plus = text.find('+');
     if (plus == text.npos) return std::nullopt;
 
-    auto const start = parse_duration(text.substr(0, plus));
-    auto const length = parse_positive_duration(text.substr(plus + 1));
+    auto const start = example::parse_duration(text.substr(0, plus));
+    auto const length = example::parse_positive_duration(text.substr(plus + 1));
     if (!start || !length) return std::nullopt;
     return outage_window{*start, *length};
 }
@@ -174,7 +113,7 @@ std::optional<std::vector<unsigned>> parse_statuses(std::string_view text)
     std::vector<unsigned> statuses;
     for (std::size_t begin = 0; begin <= text.size();) {
         auto const end = std::min(text.find(',', begin), text.size());
-        auto const status = parse_count(text.substr(begin, end - begin), highest);
+        auto const status = example::parse_count(text.substr(begin, end - begin), highest);
         if (!status || *status < lowest || statuses.size() == most_statuses) return std::nullopt;
         statuses.push_back(static_cast<unsigned>(*status));
         begin = end + 1;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "common/duration.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +16,7 @@ namespace flaky {
 
 using clock = std::chrono::steady_clock;
 using time_point = clock::time_point;
-using duration = clock::duration;
+using example::duration;
 
 /// What the requests of an outage meet.
 enum class outage_mode
@@ -106,16 +108,9 @@ private:
     time_point first_{};
 };
 
-/// Parsers of option values. They take all of the text or nothing: no blanks, no signs, no missing units.
+/// Parsers of option values. Like those of `common/`, they take all of the text or nothing.
 /// @{
-inline constexpr duration longest_duration = std::chrono::hours{24};
 inline constexpr std::size_t most_statuses = 1000;
-
-/// `250ms`, `5s`, `1.5s`, `2min`: up to three decimals; us, ms, s, min or h; at most `longest_duration`.
-std::optional<duration> parse_duration(std::string_view text);
-
-/// The same, without zero.
-std::optional<duration> parse_positive_duration(std::string_view text);
 
 /// `2s+4s`: START+LENGTH, where LENGTH is not zero.
 std::optional<outage_window> parse_outage(std::string_view text);
@@ -125,9 +120,6 @@ std::optional<outage_mode> parse_outage_mode(std::string_view text);
 
 /// `200,200,503`: at most `most_statuses` statuses from 200 to 599.
 std::optional<std::vector<unsigned>> parse_statuses(std::string_view text);
-
-/// A decimal number from 0 to `most`.
-std::optional<std::uint64_t> parse_count(std::string_view text, std::uint64_t most);
 /// @}
 
 } // namespace flaky

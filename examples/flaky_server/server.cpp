@@ -3,8 +3,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -321,37 +319,39 @@ asio::awaitable<bool> session::wait_until(time_point at)
 /// What comes first: the alarm, data (now in the buffer, which must have room), or the connection's end.
 asio::awaitable<session::event> session::next_event(time_point alarm)
 {
+    if (clock::now() >= alarm) co_return event::time; // or a client that never stops sending would keep us
+
+    // The alarm cancels the read, and only the read: its handler may run late, when the socket does other
+    // things or is gone.
+    enum class read_state { pending, over, cut_short };
+    auto const read = std::make_shared<read_state>(read_state::pending);
     asio::steady_timer timer{socket_.get_executor(), alarm};
+    timer.async_wait([this, read](error_code) {
+        if (*read != read_state::pending) return;
+        *read = read_state::cut_short;
+        error_code ignored;
+        socket_.cancel(ignored);
+    });
+
     auto const room = std::min<std::size_t>(4096, buffer_.max_size() - buffer_.size());
     auto const space = buffer_.prepare(room);
-
-    // The loser is cancelled, and the group waits for it: no read is left behind.
-    auto race = asio::experimental::make_parallel_group(timer.async_wait(asio::deferred),
-                                                        socket_.async_read_some(space, asio::deferred));
-    auto const first = asio::experimental::wait_for_one{};
-    auto const [order, timer_ec, read_ec, size] = co_await race.async_wait(first, nothrow);
+    auto const [ec, size] = co_await socket_.async_read_some(space, nothrow);
+    auto const was_cut_short = std::exchange(*read, read_state::over) == read_state::cut_short;
     buffer_.commit(size);
 
-    if (order[0] == 0) co_return event::time;
-    co_return read_ec ? event::end : event::data;
+    if (!ec) co_return event::data;
+    co_return was_cut_short ? event::time : event::end;
 }
 
-server::server(asio::io_context& io, settings wanted) : acceptor_(io), stage_(std::move(wanted)) {}
-
-server::~server() = default;
-
-void server::listen(tcp::endpoint const& where)
+server::server(tcp::acceptor acceptor, settings wanted) : acceptor_(std::move(acceptor)), stage_(std::move(wanted))
 {
-    acceptor_.open(where.protocol());
-    acceptor_.set_option(tcp::acceptor::reuse_address{true});
-    acceptor_.bind(where);
-    acceptor_.listen();
-
     auto const or_throw = [](std::exception_ptr problem) {
         if (problem) std::rethrow_exception(problem);
     };
     asio::co_spawn(acceptor_.get_executor(), accept_clients(), or_throw);
 }
+
+server::~server() = default;
 
 void server::stop()
 {

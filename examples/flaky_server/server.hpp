@@ -3,7 +3,6 @@
 #include "script.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
 #include <cstddef>
@@ -49,15 +48,13 @@ class session;
 class server
 {
 public:
-    server(asio::io_context& io, settings wanted);
+    /// \param acceptor must be listening
+    server(tcp::acceptor acceptor, settings wanted);
     ~server();
-
-    /// Throws `boost::system::system_error` when it cannot. Call once.
-    void listen(tcp::endpoint const& where);
 
     tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
 
-    /// Drops all clients and accepts no more; `io.run()` then returns by itself.
+    /// Drops all clients and accepts no more; the context then runs out of work.
     void stop();
 
 private:

@@ -225,7 +225,7 @@ class shape(check_case):
     faultless = {
         "include/keel/retry.hpp": header(),
         "include/keel/policy/gate.hpp": header(),
-        "include/keel/policy/retry.hpp": header("struct retry_options", "{};", "option_faults validate(retry_options);"),
+        "include/keel/policy/retry.hpp": header("struct retry_options", "{};", "int validate(retry_options);"),
         "include/keel/policy/parts/backoff.hpp": header(),
         "src/policy/retry.cpp": "",
         "tests/policy/retry_test.cpp": "",
@@ -379,7 +379,8 @@ class snippets(check_case):
         self.assertEqual(self.read("README.md"), 3 * block(CUT))
 
     def test_fix_keeps_the_indentation_of_a_list(self):
-        self.write("README.md", "1. So:\n   <!-- from examples/patterns/retry.cpp:usage -->\n   ```cpp\n   ```\n")
+        origin = "<!-- from examples/patterns/retry.cpp:usage -->"
+        self.write("README.md", f"1. So:\n   {origin}\n   ```cpp\n   ```\n")
         self.assert_passes("snippets: 2 blocks, 0 faults", "--fix")
         self.assertIn("   ```cpp\n   if (ready) {\n       go();\n   }\n\n   stop();\n   ```\n", self.read("README.md"))
 

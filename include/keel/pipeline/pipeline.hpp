@@ -20,6 +20,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace keel {
 
@@ -58,11 +59,16 @@ public:
     template <pipeline_part... Parts>
     explicit pipeline(pipeline_options options, Parts const&... parts)
     {
-        auto made = std::make_shared<detail::plan>();
-        made->name = std::move(options.name);
-        made->sink = std::move(options.sink);
-        made->steps.reserve(sizeof...(parts));
+        auto made = begin(std::move(options));
         (made->add(parts), ...);
+        plan_ = std::move(made);
+    }
+
+    /// The same from a list that is put together at run time.
+    pipeline(pipeline_options options, std::vector<any_part> const& parts)
+    {
+        auto made = begin(std::move(options));
+        for (auto const& part : parts) made->add(part);
         plan_ = std::move(made);
     }
 
@@ -95,6 +101,14 @@ public:
     std::size_t orphans() const noexcept { return plan_->orphans.load(std::memory_order_relaxed); }
 
 private:
+    static std::shared_ptr<detail::plan> begin(pipeline_options options)
+    {
+        auto made = std::make_shared<detail::plan>();
+        made->name = std::move(options.name);
+        made->sink = std::move(options.sink);
+        return made;
+    }
+
     template <class Edge, class Fn, class... Args>
     auto start(Fn&& fn, Args&&... args) const
     {

@@ -211,6 +211,7 @@ void call::watch(std::shared_ptr<attempt_base> running)
     running_ = std::move(running);
     running_->waited_for_by(this);
     watched_ = owner_;
+    last_turn_ = false;
     supervised(true);
     arm(deadline_, now_);
 }
@@ -478,6 +479,8 @@ void call::turn_came() { wake(); }
 void call::time_is_up()
 {
     read_clock();
+    // A result that is ready at this very instant still counts: whatever is runnable now runs first.
+    if (!std::exchange(last_turn_, true)) return arm(now_, now_);
     if (!caller_cancelled_) expired_ = watched_;
     auto const running = running_; // the operation may end inside, and with it this call
     running->cancel();

@@ -1,5 +1,6 @@
 #include <keel/policy/parts/exact.hpp>
 
+#include <algorithm>
 #include <limits>
 
 namespace keel::policy {
@@ -9,6 +10,10 @@ __extension__ using wide = unsigned __int128;
 __extension__ using signed_wide = __int128;
 
 constexpr std::uint64_t largest = static_cast<std::uint64_t>(std::numeric_limits<duration::rep>::max());
+
+// One less than the largest, so that a loop over slices can count past the last.
+constexpr signed_wide first_slice = std::numeric_limits<std::int64_t>::min();
+constexpr signed_wide last_slice = std::numeric_limits<std::int64_t>::max() - 1;
 
 } // namespace
 
@@ -64,8 +69,8 @@ std::int64_t slice_of(time_point at, duration width, std::uint64_t parts) noexce
 {
     auto const scaled = signed_wide{at.time_since_epoch().count()} * static_cast<signed_wide>(parts);
     auto const divisor = signed_wide{width.count()};
-    auto const quotient = scaled / divisor;
-    return static_cast<std::int64_t>(scaled % divisor < 0 ? quotient - 1 : quotient);
+    auto const floor = scaled / divisor - (scaled % divisor < 0 ? 1 : 0);
+    return static_cast<std::int64_t>(std::clamp(floor, first_slice, last_slice));
 }
 
 } // namespace keel::policy

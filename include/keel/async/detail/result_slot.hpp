@@ -8,6 +8,7 @@
 #include <exception>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 namespace keel::detail {
 
@@ -44,6 +45,14 @@ struct result_slot
     {
         value.reset();
         error = {};
+    }
+
+    /// Assigns without asking more of `T` than that it can be moved.
+    void take_from(result_slot& other)
+    {
+        clear();
+        if (other.value) value.emplace(*std::move(other.value));
+        error = std::move(other.error);
     }
 };
 

@@ -164,6 +164,7 @@ private:
     bool has_value_ = false;
     bool caller_cancelled_ = false;
     bool waking_ = false;
+    bool last_turn_ = false; ///< The deadline has come and everything runnable at that instant has run.
 };
 
 } // namespace keel::detail

@@ -88,11 +88,23 @@ void report_end(call& c, bool caller_cancelled, result_slot<T>& slot)
     }
 }
 
+/// Whether a `T` is made from the value inside it, so that an alternative may give just that.
+template <class T>
+constexpr bool wraps_value() noexcept
+{
+    using U = typename result_traits<T>::value_type;
+    if constexpr (std::is_same_v<T, U>) return false;
+    else if constexpr (std::is_void_v<U>) return std::is_default_constructible_v<T>;
+    else return std::is_constructible_v<T, U>;
+}
+
 /// Whether an alternative gives a `T`, or a value that a `T` can hold.
 template <class T>
 bool fits(alternative const& a)
 {
-    return a.produces() == typeid(T) || a.produces() == typeid(typename result_traits<T>::value_type);
+    if constexpr (wraps_value<T>())
+        if (a.produces() == typeid(typename result_traits<T>::value_type)) return true;
+    return a.produces() == typeid(T);
 }
 
 template <class T>
@@ -138,9 +150,10 @@ std::optional<asio::awaitable<T>> answer_as(alternative_of<U> const& with, failu
 template <class T>
 std::optional<asio::awaitable<T>> answer(alternative const& with, failure const& why, result_slot<T>& slot)
 {
-    using U = typename result_traits<T>::value_type;
-    if constexpr (!std::is_same_v<T, U>)
+    if constexpr (wraps_value<T>()) {
+        using U = typename result_traits<T>::value_type;
         if (with.produces() == typeid(U)) return answer_as<T>(static_cast<alternative_of<U> const&>(with), why, slot);
+    }
     return answer_as<T>(static_cast<alternative_of<T> const&>(with), why, slot);
 }
 
@@ -196,7 +209,7 @@ asio::awaitable<typename Edge::template type<T>> drive(std::shared_ptr<plan cons
                 c.leave_behind(running);
                 continue;
             }
-            slot = std::move(running->result);
+            slot.take_from(running->result);
         } else if (work) {
             try {
                 if constexpr (std::is_void_v<T>) {

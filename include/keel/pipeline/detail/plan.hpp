@@ -20,6 +20,13 @@
 #include <variant>
 #include <vector>
 
+namespace keel {
+
+/// One part of a pipeline, of any kind: for lists that are put together at run time.
+using any_part = std::variant<timeout, retry, fallback, circuit_breaker, bulkhead, rate_limiter, classifier>;
+
+} // namespace keel
+
 namespace keel::detail {
 
 struct gate_step
@@ -66,6 +73,10 @@ struct plan
     {
         steps.emplace_back(timeout_step{p.options()});
         may_abandon = may_abandon || p.options().on_expiry.how() != on_expiry::mode::cooperate;
+    }
+    void add(any_part const& p)
+    {
+        std::visit([this](auto const& part) { add(part); }, p);
     }
 
     template <class T>

@@ -1,0 +1,94 @@
+#include <keel/pipeline.hpp>
+
+#include "support/calls.hpp"
+
+namespace keel {
+namespace {
+
+using lines = std::vector<std::string>;
+
+TEST(the_events_of_a_call, tell_its_story_in_order)
+{
+    simulation world;
+    auto const sink = std::make_shared<recorder>();
+    pipeline const p{{.name = "payments", .sink = sink},
+                     fallback{7},
+                     retry{retry_every(100ms, 3)},
+                     circuit_breaker{trips_after(2, 10s)},
+                     timeout{{.name = "attempt", .limit = 1s}}};
+    scripted<int> op;
+    op.fails(reset()).hangs();
+
+    EXPECT_EQ(world.run(p(op)), 7);
+
+    EXPECT_EQ(sink->lines(),
+              (lines{
+                  "event=retry_scheduled pipeline=payments policy=retry next_attempt=2 pause=100ms "
+                  "error=\"Connection reset by peer\" code=system:104",
+                  "event=timed_out pipeline=payments policy=attempt limit=1s operation=ended",
+                  "event=circuit_changed pipeline=payments policy=circuit_breaker from=closed to=open",
+                  "event=retry_scheduled pipeline=payments policy=retry next_attempt=3 pause=100ms "
+                  "error=\"the time limit passed before the operation gave a result\" code=keel:1",
+                  "event=rejected pipeline=payments policy=circuit_breaker error=\"the circuit breaker is open\" "
+                  "code=keel:2 retry_after=9.9s",
+                  "event=retry_stopped pipeline=payments policy=retry attempts=3 why=not_retryable "
+                  "error=\"the circuit breaker is open\" code=keel:2",
+                  "event=fell_back pipeline=payments policy=fallback error=\"the circuit breaker is open\" code=keel:2",
+              }));
+}
+
+TEST(the_events_of_a_call, are_none_when_all_is_well)
+{
+    simulation world;
+    auto const sink = std::make_shared<recorder>();
+    pipeline const p{{.sink = sink}, timeout{{.limit = 1s}}, retry{}, circuit_breaker{}, bulkhead{}, rate_limiter{}};
+    scripted<int> op;
+    op.takes(1ms).returns(1);
+
+    (void)world.run(p.run(op));
+
+    EXPECT_EQ(sink->lines(), lines{});
+}
+
+TEST(a_breaker_with_a_sink_of_its_own, reports_each_change_once_and_there)
+{
+    simulation world;
+    auto const own = std::make_shared<recorder>();
+    auto const other = std::make_shared<recorder>();
+    circuit_breaker const breaker{trips_after(1, 1s)};
+    breaker.observe(own);
+    pipeline const p{{.name = "p", .sink = other}, breaker};
+    scripted<int> op;
+    op.fails(reset()).returns(1);
+
+    (void)world.run(p.run(op));
+    world.advance(1s);
+    (void)world.run(p.run(op));
+
+    EXPECT_EQ(own->lines(), (lines{"event=circuit_changed pipeline=p policy=circuit_breaker from=closed to=open",
+                                   "event=circuit_changed pipeline=p policy=circuit_breaker from=open to=half_open",
+                                   "event=circuit_changed pipeline=p policy=circuit_breaker from=half_open to=closed"}));
+    EXPECT_EQ(other->count("circuit_changed"), 0U);
+}
+
+TEST(the_same_seed, gives_the_same_story)
+{
+    auto const story = [](std::uint64_t seed) {
+        simulation world(seed);
+        auto const sink = std::make_shared<recorder>();
+        pipeline const p{{.sink = sink}, retry{{.max_attempts = 8}}, circuit_breaker{trips_after(20, 1s)},
+                         bulkhead{{.max_concurrent = 2, .max_queue = 3}}, timeout{{.limit = 300ms}}};
+        scripted<int> op;
+        op.takes(100ms).fails(reset()).hangs().takes(200ms).returns(1).fails(reset());
+        calls all(world);
+        for (auto i = 0; i < 10; ++i) all.start(p, op);
+        world.drain();
+        return sink->lines();
+    };
+    EXPECT_EQ(story(3), story(3));
+    EXPECT_NE(story(3), story(4));
+    EXPECT_GT(story(3).size(), 10U);
+}
+
+} // namespace
+} // namespace keel
