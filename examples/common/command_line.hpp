@@ -34,7 +34,8 @@ public:
     /// \param operand what the operand is called, in messages; empty: there is none
     /// \param known   must outlive the object
     /// \throws usage_error for anything but `known` options, written as --name=value or --name value
-    command_line(int argc, char const* const* argv, std::span<option const> known, std::string_view operand = {});
+    command_line(int argc, char const* const* argv, std::span<option const> known,
+                 std::string_view operand = {});
 
     /// The switch, or the option, was given. An option with a fallback always is.
     bool has(std::string_view name) const { return given_.contains(name); }

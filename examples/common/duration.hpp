@@ -17,7 +17,8 @@ std::optional<duration> parse_duration(std::string_view text);
 std::optional<duration> parse_positive_duration(std::string_view text);
 
 /// What these parsers take, for messages.
-inline constexpr auto any_duration = "a duration such as 250ms, 1.5s or 2min (us, ms, s, min, h), at most 24h";
+inline constexpr auto any_duration =
+    "a duration such as 250ms, 1.5s or 2min (us, ms, s, min, h), at most 24h";
 inline constexpr auto some_duration =
     "a duration above zero such as 250ms, 1.5s or 2min (us, ms, s, min, h), at most 24h";
 

@@ -120,8 +120,10 @@ void serve(example::command_line const& given)
 void run(int argc, char** argv)
 {
     example::command_line const given{argc, argv, options};
-    if (given.has("help")) std::cout << example::help_text(introduction, options);
-    else serve(given);
+    if (given.has("help"))
+        std::cout << example::help_text(introduction, options);
+    else
+        serve(given);
 }
 
 int complain(char const* what, int exit_code)

@@ -3,6 +3,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -321,29 +322,28 @@ asio::awaitable<session::event> session::next_event(time_point alarm)
 {
     if (clock::now() >= alarm) co_return event::time; // or a client that never stops sending would keep us
 
-    // The alarm cancels the read, and only the read: its handler may run late, when the socket does other
-    // things or is gone.
-    enum class read_state { pending, over, cut_short };
-    auto const read = std::make_shared<read_state>(read_state::pending);
+    // The alarm cancels the read and nothing else: its handler may come late, when `this` is long gone.
+    auto const reading = std::make_shared<bool>(true);
     asio::steady_timer timer{socket_.get_executor(), alarm};
-    timer.async_wait([this, read](error_code) {
-        if (*read != read_state::pending) return;
-        *read = read_state::cut_short;
+    timer.async_wait([this, reading](error_code) {
         error_code ignored;
-        socket_.cancel(ignored);
+        if (*reading) socket_.cancel(ignored);
     });
 
     auto const room = std::min<std::size_t>(4096, buffer_.max_size() - buffer_.size());
     auto const space = buffer_.prepare(room);
     auto const [ec, size] = co_await socket_.async_read_some(space, nothrow);
-    auto const was_cut_short = std::exchange(*read, read_state::over) == read_state::cut_short;
+    *reading = false;
     buffer_.commit(size);
 
     if (!ec) co_return event::data;
-    co_return was_cut_short ? event::time : event::end;
+    auto const hung_up = !socket_.is_open(); // which cancels reads, too
+    co_return ec == asio::error::operation_aborted && !hung_up ? event::time : event::end;
 }
 
-server::server(tcp::acceptor acceptor, settings wanted) : acceptor_(std::move(acceptor)), stage_(std::move(wanted))
+server::server(tcp::acceptor acceptor, settings wanted)
+    : acceptor_(std::move(acceptor)),
+      stage_(std::move(wanted))
 {
     auto const or_throw = [](std::exception_ptr problem) {
         if (problem) std::rethrow_exception(problem);

@@ -303,61 +303,6 @@ TEST(FlakyScript, RestartBeginsTheScriptAnew)
 
 // Option values
 
-TEST(FlakyParse, Durations)
-{
-    EXPECT_EQ(parse_duration("0s"), 0s);
-    EXPECT_EQ(parse_duration("5us"), 5us);
-    EXPECT_EQ(parse_duration("250ms"), 250ms);
-    EXPECT_EQ(parse_duration("5s"), 5s);
-    EXPECT_EQ(parse_duration("1.5s"), 1500ms);
-    EXPECT_EQ(parse_duration("0.001us"), 1ns);
-    EXPECT_EQ(parse_duration("0.025s"), 25ms);
-    EXPECT_EQ(parse_duration("2min"), 2min);
-    EXPECT_EQ(parse_duration("0.125h"), 450s);
-    EXPECT_EQ(parse_duration("24h"), 24h);
-    EXPECT_EQ(parse_duration("86400s"), 24h);
-}
-
-TEST(FlakyParse, BadDurations)
-{
-    for (auto const* text : {"",
-                             "5",
-                             "s",
-                             "5 s",
-                             " 5s",
-                             "5s ",
-                             "+5s",
-                             "-5s",
-                             ".5s",
-                             "1.s",
-                             "1..5s",
-                             "1.5.5s",
-                             ".s",
-                             "1.2345s",
-                             "1,5s",
-                             "5S",
-                             "5sec",
-                             "5m",
-                             "5ns",
-                             "1e3s",
-                             "0x5s",
-                             "5s5s",
-                             "24.001h",
-                             "25h",
-                             "86401s",
-                             "99999999999999999999s",
-                             "18446744073709551616us"})
-        EXPECT_EQ(parse_duration(text), std::nullopt) << '"' << text << '"';
-}
-
-TEST(FlakyParse, PositiveDurations)
-{
-    EXPECT_EQ(parse_positive_duration("1ms"), 1ms);
-    EXPECT_EQ(parse_positive_duration("0s"), std::nullopt);
-    EXPECT_EQ(parse_positive_duration("0.000h"), std::nullopt);
-    EXPECT_EQ(parse_positive_duration("x"), std::nullopt);
-}
-
 TEST(FlakyParse, Outages)
 {
     auto const window = parse_outage("2s+4.5s");
@@ -404,15 +349,6 @@ TEST(FlakyParse, StatusesAreLimitedInNumber)
     for (std::size_t i = 1; i < most_statuses; ++i) text += ",200";
     EXPECT_TRUE(parse_statuses(text));
     EXPECT_FALSE(parse_statuses(text + ",200"));
-}
-
-TEST(FlakyParse, Counts)
-{
-    EXPECT_EQ(parse_count("0", 10), 0u);
-    EXPECT_EQ(parse_count("10", 10), 10u);
-    EXPECT_EQ(parse_count("18446744073709551615", UINT64_MAX), UINT64_MAX);
-    for (auto const* text : {"", "11", "-1", "+1", " 1", "1 ", "1.0", "0x1", "ten", "18446744073709551616"})
-        EXPECT_EQ(parse_count(text, 10), std::nullopt) << '"' << text << '"';
 }
 
 } // namespace

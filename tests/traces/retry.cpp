@@ -49,9 +49,9 @@ private:
         auto const how = jitter_of(config);
         auto const spread = config.decimal_or("spread", 0.2);
         auto const multiplier = config.decimal_or("multiplier", 2);
-        if (kind == "constant") return constant{base, how, spread, cap};
-        if (kind == "linear") return linear{base, how, spread, cap};
-        if (kind == "exponential") return exponential{base, multiplier, how, spread, cap};
+        if (kind == "constant") return constant{base, cap, how, spread};
+        if (kind == "linear") return linear{base, cap, how, spread};
+        if (kind == "exponential") return exponential{base, multiplier, cap, how, spread};
         throw malformed("unknown kind " + std::string(kind));
     }
 

@@ -62,7 +62,7 @@ public:
     T run(asio::awaitable<T> work)
     {
         auto end = std::make_shared<ended<T>>();
-        asio::co_spawn(*context_, keep<T>(std::move(work), end), report(end->how));
+        asio::co_spawn(*context_, keep<T>(std::move(work), end), reporter{std::shared_ptr<how_it_ended>(end, &end->how)});
         drive(end->how);
         if (end->how.error) std::rethrow_exception(end->how.error);
         if constexpr (!std::is_void_v<T>) return *std::move(end->value);
@@ -100,13 +100,15 @@ private:
         else end->value.emplace(co_await std::move(work));
     }
 
-    static auto report(how_it_ended& how)
+    struct reporter
     {
-        return [&how](std::exception_ptr e) {
-            how.error = std::move(e);
-            how.done = true;
-        };
-    }
+        std::shared_ptr<how_it_ended> how;
+        void operator()(std::exception_ptr e) const
+        {
+            how->error = std::move(e);
+            how->done = true;
+        }
+    };
 
     void drive(how_it_ended const&);
 

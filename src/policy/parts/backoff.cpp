@@ -53,7 +53,7 @@ namespace {
 exact_duration spread_around(exact_duration v, double spread, chance u)
 {
     auto const low = v.scaled(billion - billionths(spread), billion);
-    return low.plus(v.scaled(2 * billionths(spread), billion).scaled(u));
+    return low.plus(v.scaled(u).scaled(2 * billionths(spread), billion));
 }
 
 exact_duration jittered(exact_duration v, jitter how, double spread, chance u)

@@ -8,10 +8,13 @@ namespace {
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return a / b + (a % b > 0 ? 1 : 0); }
 std::int64_t divide_down(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
+// From here up to a full bucket is less than 2^63, so no sum of levels and prices overflows.
+constexpr std::int64_t deepest_debt = -(std::int64_t{1} << 62U);
+
 } // namespace
 
 token_bucket::token_bucket(std::uint32_t tokens, duration per, std::uint32_t burst, std::uint32_t initial)
-    : tokens_(tokens), per_(per.count()), full_(price(burst)), level_(std::min(price(initial), full_))
+    : tokens_(tokens), per_(per.count()), burst_(burst), full_(price(burst)), level_(price(std::min(initial, burst)))
 {}
 
 std::int64_t token_bucket::level_at(time_point now) const
@@ -30,9 +33,9 @@ void token_bucket::refill(time_point now)
 
 std::optional<time_point> token_bucket::when(std::uint32_t n, time_point now) const
 {
-    if (price(n) > full_) return std::nullopt;
+    if (n > burst_) return std::nullopt;
     auto const missing = price(n) - level_at(now);
-    return missing <= 0 ? now : saturating_add(now, duration(divide_up(missing, tokens_)));
+    return missing <= 0 ? now : saturating_add(std::max(now, updated_), duration(divide_up(missing, tokens_)));
 }
 
 std::optional<time_point> token_bucket::take(std::uint32_t n, time_point now, duration max_wait)
@@ -40,6 +43,7 @@ std::optional<time_point> token_bucket::take(std::uint32_t n, time_point now, du
     auto const at = when(n, now);
     if (!at || saturating_sub(*at, now) > max_wait) return std::nullopt;
     refill(now);
+    if (level_ < deepest_debt + price(n)) return std::nullopt;
     level_ -= price(n);
     return at;
 }

@@ -29,18 +29,18 @@ enum class jitter : std::uint8_t {
 struct constant
 {
     duration base = std::chrono::milliseconds(100); ///< Not negative.
+    duration cap = duration::max();       ///< No delay is longer. Not negative.
     keel::jitter jitter = keel::jitter::none;
     double spread = 0.2;                  ///< For `plus_minus`: 0 to 1.
-    duration cap = duration::max();       ///< No delay is longer. Not negative.
 };
 
 /// `base * k` before retry k.
 struct linear
 {
     duration base = std::chrono::milliseconds(100); ///< Not negative.
+    duration cap = std::chrono::seconds(20); ///< No delay is longer. Not negative.
     keel::jitter jitter = keel::jitter::full;
     double spread = 0.2;                     ///< For `plus_minus`: 0 to 1.
-    duration cap = std::chrono::seconds(20); ///< No delay is longer. Not negative.
 };
 
 /// `base * multiplier^(k-1)` before retry k.
@@ -48,18 +48,18 @@ struct exponential
 {
     duration base = std::chrono::milliseconds(50); ///< Not negative.
     double multiplier = 2.0;                       ///< 1 to 100, to nine decimals.
+    duration cap = std::chrono::seconds(20); ///< No delay is longer. Not negative.
     keel::jitter jitter = keel::jitter::full;
     double spread = 0.2;                     ///< For `plus_minus`: 0 to 1.
-    duration cap = std::chrono::seconds(20); ///< No delay is longer. Not negative.
 };
 
 /// What the user's function says for retry k (1 is the first). A negative answer counts as zero.
 struct custom
 {
     std::function<duration(std::uint32_t retry)> delay{}; ///< Must not be empty.
+    duration cap = duration::max();                       ///< No delay is longer. Not negative.
     keel::jitter jitter = keel::jitter::none;             ///< Any but `decorrelated`, which has a law of its own.
     double spread = 0.2;                                  ///< For `plus_minus`: 0 to 1.
-    duration cap = duration::max();                       ///< No delay is longer. Not negative.
 };
 
 /// How long to wait before each retry.

@@ -44,7 +44,7 @@ constexpr std::uint64_t billionths(double ratio) noexcept { return static_cast<s
 inline constexpr std::uint64_t billion = 1'000'000'000;
 
 /// `floor(at / width * parts)`: which of `parts` equal slices of `width`, aligned to time 0, `at` falls into.
-/// Clamped to 64 bits and below their largest number; only slices narrower than a nanosecond get that far.
+/// Stops one short of the largest number; only slices no wider than a nanosecond get that far.
 std::int64_t slice_of(time_point at, duration width, std::uint64_t parts) noexcept;
 
 } // namespace keel::policy

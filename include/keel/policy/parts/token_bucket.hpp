@@ -20,7 +20,7 @@ public:
 
     /// Takes `n` tokens, which are there at the time returned: `now` when they are there already. Later ones
     /// are owed: the level goes below zero. `nullopt`, and nothing taken, when the wait would be longer than
-    /// `max_wait` or `n` is more than the bucket can ever hold.
+    /// `max_wait`, `n` is more than the bucket can ever hold, or what is owed would no longer fit 62 bits.
     std::optional<time_point> take(std::uint32_t n, time_point now, duration max_wait);
 
     /// When `n` tokens will be there if nobody else comes. `nullopt`: never.
@@ -39,6 +39,7 @@ private:
 
     std::int64_t tokens_;
     std::int64_t per_;
+    std::uint32_t burst_;
     std::int64_t full_;
     std::int64_t level_; ///< Credits at `updated_`.
     time_point updated_{};

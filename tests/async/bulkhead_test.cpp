@@ -1,0 +1,271 @@
+#include <keel/async/bulkhead.hpp>
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace keel;
+using namespace std::chrono_literals;
+
+constexpr time_point t0{1000s};
+
+bulkhead_options sized(std::size_t max_concurrent, std::size_t max_queue = 0)
+{
+    bulkhead_options o;
+    o.name = "database";
+    o.max_concurrent = max_concurrent;
+    o.max_queue = max_queue;
+    return o;
+}
+
+/// A call in the queue, as the gate sees it.
+class queued_call final : public turn_waiter
+{
+public:
+    explicit queued_call(time_point until = time_point::max()) { deadline = until; }
+
+    void turn_came() override
+    {
+        ++woken;
+        if (then) then();
+    }
+
+    int woken = 0;
+    std::function<void()> then;
+};
+
+admission::kind ask(bulkhead const& rooms, queued_call& call, time_point now = t0)
+{
+    return rooms.as_gate()->admit(now, &call, {}, nullptr).what;
+}
+
+// Without waiting
+
+TEST(bulkhead_handle, grants_as_many_permits_as_it_has)
+{
+    bulkhead const rooms(sized(2));
+    auto first = rooms.try_acquire(t0);
+    auto second = rooms.try_acquire(t0);
+    EXPECT_TRUE(first);
+    EXPECT_TRUE(second);
+    EXPECT_EQ(rooms.snapshot().running, 2u);
+
+    auto const refused = rooms.try_acquire(t0);
+    EXPECT_FALSE(refused);
+    EXPECT_EQ(refused.error(), errc::bulkhead_full);
+    EXPECT_EQ(refused.error(), condition::rejected);
+    EXPECT_FALSE(refused.retry_at()) << "nobody knows when a call will end";
+    EXPECT_EQ(rooms.snapshot().running, 2u);
+}
+
+TEST(bulkhead_handle, a_permit_comes_home_whatever_the_verdict)
+{
+    bulkhead const rooms(sized(1));
+    for (auto const v : {verdict::success, verdict::failure, verdict::throttled, verdict::ignored}) {
+        auto p = rooms.try_acquire(t0);
+        ASSERT_TRUE(p) << to_string(v);
+        p.settle(v, t0);
+        EXPECT_EQ(rooms.snapshot().running, 0u) << to_string(v);
+    }
+    (void)rooms.try_acquire(t0);
+    EXPECT_EQ(rooms.snapshot().running, 0u) << "destroyed unsettled";
+}
+
+TEST(bulkhead_handle, copies_are_the_same_bulkhead)
+{
+    bulkhead const rooms(sized(1));
+    auto const copy = rooms;
+    auto const held = copy.try_acquire(t0);
+    EXPECT_FALSE(rooms.try_acquire(t0));
+    EXPECT_EQ(rooms.as_gate(), copy.as_gate());
+    EXPECT_EQ(rooms.as_gate()->name(), "database");
+    EXPECT_TRUE(rooms.as_gate()->holds_capacity());
+}
+
+TEST(bulkhead_handle, options_out_of_range_are_refused)
+{
+    auto o = sized(0);
+    o.max_wait = -1s;
+    try {
+        bulkhead const rooms(o);
+        FAIL() << "accepted";
+    } catch (invalid_options const& e) {
+        EXPECT_EQ(e.faults().list().size(), 2u) << e.what();
+    }
+}
+
+TEST(bulkhead_handle, reads_the_clock_when_it_is_told_no_time)
+{
+    bulkhead const rooms(sized(1));
+    auto p = rooms.try_acquire();
+    EXPECT_TRUE(p);
+    p.settle(verdict::success);
+    EXPECT_EQ(rooms.snapshot().running, 0u);
+}
+
+// With calls in the queue
+
+TEST(bulkhead_handle, nobody_overtakes_the_queue)
+{
+    bulkhead const rooms(sized(1, 1));
+    auto held = rooms.try_acquire(t0);
+    queued_call waiting;
+    ASSERT_EQ(ask(rooms, waiting), admission::kind::wait_turn);
+    held.settle(verdict::success, t0 + 1s);
+    EXPECT_EQ(waiting.woken, 1);
+    EXPECT_TRUE(waiting.granted);
+    EXPECT_EQ(rooms.snapshot().running, 1u) << "handed over: it was never free in between";
+    EXPECT_FALSE(rooms.try_acquire(t0 + 1s));
+
+    rooms.as_gate()->settle(waiting.pass, verdict::success, t0 + 2s, {}, nullptr);
+    EXPECT_EQ(rooms.snapshot().running, 0u);
+}
+
+TEST(bulkhead_handle, a_full_queue_refuses)
+{
+    bulkhead const rooms(sized(1, 1));
+    auto const held = rooms.try_acquire(t0);
+    queued_call first;
+    queued_call second;
+    EXPECT_EQ(ask(rooms, first), admission::kind::wait_turn);
+    EXPECT_EQ(ask(rooms, second), admission::kind::refused);
+    EXPECT_EQ(rooms.snapshot().waiting, 1u);
+    EXPECT_TRUE(rooms.as_gate()->withdraw(first));
+}
+
+TEST(bulkhead_handle, a_withdrawn_call_neither_loses_nor_gains_a_permit)
+{
+    bulkhead const rooms(sized(1, 3));
+    auto held = rooms.try_acquire(t0);
+    queued_call first;
+    queued_call second;
+    queued_call third;
+    for (auto* const each : {&first, &second, &third}) ASSERT_EQ(ask(rooms, *each), admission::kind::wait_turn);
+    EXPECT_TRUE(rooms.as_gate()->withdraw(second));
+    EXPECT_FALSE(rooms.as_gate()->withdraw(second));
+    EXPECT_EQ(rooms.snapshot().waiting, 2u);
+
+    held.settle(verdict::success, t0);
+    EXPECT_TRUE(first.granted);
+    EXPECT_FALSE(rooms.as_gate()->withdraw(first)) << "its turn has come";
+    rooms.as_gate()->settle(first.pass, verdict::success, t0, {}, nullptr);
+    EXPECT_TRUE(third.granted);
+    rooms.as_gate()->settle(third.pass, verdict::success, t0, {}, nullptr);
+    EXPECT_EQ(second.woken, 0);
+    EXPECT_EQ(rooms.snapshot().running, 0u);
+}
+
+TEST(bulkhead_handle, the_longest_wait_cuts_a_calls_deadline)
+{
+    auto o = sized(1, 3);
+    o.max_wait = 3s;
+    bulkhead const rooms(o);
+    auto const held = rooms.try_acquire(t0);
+    queued_call patient;
+    queued_call hurried(t0 + 1s);
+    EXPECT_EQ(ask(rooms, patient), admission::kind::wait_turn);
+    EXPECT_EQ(ask(rooms, hurried), admission::kind::wait_turn);
+    EXPECT_EQ(patient.deadline, t0 + 3s);
+    EXPECT_EQ(hurried.deadline, t0 + 1s);
+    EXPECT_TRUE(rooms.as_gate()->withdraw(patient));
+    EXPECT_TRUE(rooms.as_gate()->withdraw(hurried));
+}
+
+TEST(bulkhead_handle, who_has_waited_too_long_is_woken_without_a_permit)
+{
+    bulkhead const rooms(sized(1, 2));
+    auto held = rooms.try_acquire(t0);
+    queued_call late(t0 + 1s);
+    queued_call patient;
+    ASSERT_EQ(ask(rooms, late), admission::kind::wait_turn);
+    ASSERT_EQ(ask(rooms, patient), admission::kind::wait_turn);
+    EXPECT_FALSE(rooms.try_acquire(t0 + 2s));
+    EXPECT_EQ(late.woken, 1);
+    EXPECT_FALSE(late.granted);
+    EXPECT_EQ(patient.woken, 0);
+
+    held.settle(verdict::success, t0 + 2s);
+    EXPECT_TRUE(patient.granted);
+    EXPECT_EQ(late.woken, 1);
+    rooms.as_gate()->settle(patient.pass, verdict::success, t0 + 2s, {}, nullptr);
+}
+
+TEST(bulkhead_handle, wakes_outside_its_lock)
+{
+    bulkhead const rooms(sized(1, 1));
+    auto held = rooms.try_acquire(t0);
+    std::future<bulkhead_snapshot> answer;
+    queued_call waiting;
+    waiting.then = [&] {
+        answer = std::async(std::launch::async, [&] { return rooms.snapshot(); });
+        EXPECT_EQ(answer.wait_for(10s), std::future_status::ready) << "the bulkhead is locked while it wakes";
+    };
+    ASSERT_EQ(ask(rooms, waiting), admission::kind::wait_turn);
+    held.settle(verdict::success, t0);
+    EXPECT_EQ(answer.get().running, 1u);
+    rooms.as_gate()->settle(waiting.pass, verdict::success, t0, {}, nullptr);
+}
+
+TEST(bulkhead_handle, a_woken_call_may_be_gone_at_once)
+{
+    bulkhead const rooms(sized(2, 2));
+    std::optional<permit> both[2] = {rooms.try_acquire(t0), rooms.try_acquire(t0)};
+    auto calls = std::vector<std::unique_ptr<queued_call>>(2);
+    for (auto& each : calls) {
+        each = std::make_unique<queued_call>(t0 + 1s);
+        each->then = [&each] { auto const gone = std::move(each); };
+        ASSERT_EQ(ask(rooms, *each), admission::kind::wait_turn);
+    }
+    for (auto& each : both) each->settle(verdict::success, t0 + 2s);
+    EXPECT_FALSE(calls[0]);
+    EXPECT_FALSE(calls[1]);
+    EXPECT_EQ(rooms.snapshot().running, 0u);
+}
+
+// Several threads
+
+TEST(bulkhead_handle, two_threads_never_hold_more_than_the_limit_and_lose_none)
+{
+    constexpr auto limit = 3;
+    bulkhead const rooms(sized(limit));
+    std::atomic<int> out{0};
+    std::atomic<int> most{0};
+    auto const work = [&] {
+        for (auto round = 0; round < 2000; ++round) {
+            std::vector<permit> held;
+            for (auto i = 0; i <= limit; ++i) {
+                auto p = rooms.try_acquire(t0);
+                if (!p) continue;
+                auto const now_out = ++out;
+                for (auto seen = most.load(); now_out > seen && !most.compare_exchange_weak(seen, now_out);) {}
+                held.push_back(std::move(p));
+            }
+            for (auto& p : held) {
+                --out;
+                p.settle(round % 2 == 0 ? verdict::success : verdict::failure, t0);
+            }
+        }
+    };
+    std::thread one(work);
+    std::thread two(work);
+    one.join();
+    two.join();
+    EXPECT_LE(most, limit);
+    EXPECT_EQ(rooms.snapshot().running, 0u);
+    std::vector<permit> all;
+    for (auto i = 0; i < limit; ++i) all.push_back(rooms.try_acquire(t0));
+    for (auto const& p : all) EXPECT_TRUE(p);
+}
+
+} // namespace

@@ -1,0 +1,207 @@
+#include <keel/async/rate_limiter.hpp>
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <thread>
+
+namespace {
+
+using namespace keel;
+using namespace std::chrono_literals;
+
+constexpr time_point t0{1000s};
+
+/// Ten a second, three at once.
+rate_limiter_options ten_a_second(rate_algorithm with, duration max_wait = 0s)
+{
+    rate_limiter_options o;
+    o.name = "quota";
+    o.permits = 10;
+    o.per = 1s;
+    o.burst = 3;
+    o.max_wait = max_wait;
+    o.algorithm = with;
+    return o;
+}
+
+/// A call that can wait until a time.
+class patient_call final : public turn_waiter
+{
+public:
+    explicit patient_call(time_point until = time_point::max()) { deadline = until; }
+    void turn_came() override { FAIL() << "a limiter wakes nobody"; }
+};
+
+admission ask(rate_limiter const& limiter, patient_call& call, time_point now = t0)
+{
+    return limiter.as_gate()->admit(now, &call, {}, nullptr);
+}
+
+class rate_limiter_handle : public ::testing::TestWithParam<rate_algorithm>
+{
+protected:
+    rate_limiter make(duration max_wait = 0s) const { return rate_limiter(ten_a_second(GetParam(), max_wait)); }
+
+    /// One that has given out its burst at `t0`.
+    rate_limiter spent(duration max_wait = 0s) const
+    {
+        auto limiter = make(max_wait);
+        EXPECT_TRUE(limiter.try_acquire(t0, 3));
+        return limiter;
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(both, rate_limiter_handle,
+                         ::testing::Values(rate_algorithm::token_bucket, rate_algorithm::gcra),
+                         [](auto const& chosen) {
+                             return chosen.param == rate_algorithm::gcra ? "gcra" : "token_bucket";
+                         });
+
+TEST_P(rate_limiter_handle, grants_the_burst_and_then_refuses_with_the_time_of_the_next)
+{
+    auto const limiter = make();
+    for (auto i = 0; i < 3; ++i) EXPECT_TRUE(limiter.try_acquire(t0)) << i;
+    auto const refused = limiter.try_acquire(t0);
+    EXPECT_FALSE(refused);
+    EXPECT_EQ(refused.error(), errc::rate_limited);
+    EXPECT_EQ(refused.retry_at(), t0 + 100ms);
+    EXPECT_FALSE(limiter.try_acquire(t0 + 100ms - 1ns)) << "never before the time it named";
+    EXPECT_TRUE(limiter.try_acquire(t0 + 100ms));
+}
+
+TEST_P(rate_limiter_handle, a_used_permit_is_spent_whatever_became_of_the_call)
+{
+    auto const limiter = make();
+    for (auto const v : {verdict::success, verdict::failure, verdict::ignored}) limiter.try_acquire(t0).settle(v, t0);
+    EXPECT_FALSE(limiter.try_acquire(t0));
+    EXPECT_EQ(limiter.snapshot(t0).available, 0);
+}
+
+TEST_P(rate_limiter_handle, a_heavy_call_costs_its_weight_all_at_once_or_nothing)
+{
+    auto const limiter = make();
+    EXPECT_TRUE(limiter.try_acquire(t0, 2));
+    EXPECT_FALSE(limiter.try_acquire(t0, 2));
+    EXPECT_EQ(limiter.snapshot(t0).available, 1) << "a refusal spends nothing";
+    EXPECT_TRUE(limiter.try_acquire(t0, 1));
+}
+
+TEST_P(rate_limiter_handle, what_can_never_fit_is_refused_without_a_time)
+{
+    auto const limiter = make();
+    auto const refused = limiter.try_acquire(t0, 4);
+    EXPECT_EQ(refused.error(), errc::rate_limited);
+    EXPECT_FALSE(refused.retry_at());
+}
+
+TEST_P(rate_limiter_handle, copies_are_the_same_limiter)
+{
+    auto const limiter = make();
+    auto const copy = limiter;
+    EXPECT_TRUE(copy.try_acquire(t0, 3));
+    EXPECT_FALSE(limiter.try_acquire(t0));
+    EXPECT_EQ(limiter.as_gate(), copy.as_gate());
+    EXPECT_EQ(limiter.as_gate()->name(), "quota");
+    EXPECT_FALSE(limiter.as_gate()->holds_capacity());
+}
+
+TEST_P(rate_limiter_handle, looking_spends_nothing)
+{
+    auto const limiter = make();
+    for (auto i = 0; i < 10; ++i) {
+        auto const seen = limiter.snapshot(t0 + i * 1h);
+        EXPECT_EQ(seen.available, 3);
+        EXPECT_EQ(seen.burst, 3u);
+    }
+    EXPECT_TRUE(limiter.try_acquire(t0, 3)) << "nor does it move the limiter's time";
+}
+
+// As a gate, for a call that can wait
+
+TEST_P(rate_limiter_handle, reserves_permits_for_calls_that_wait_each_later_than_the_one_before)
+{
+    auto const limiter = spent(1s);
+    patient_call call;
+    for (auto i = 1; i <= 10; ++i) {
+        auto const answer = ask(limiter, call);
+        ASSERT_EQ(answer.what, admission::kind::wait_until) << i;
+        EXPECT_EQ(answer.at, t0 + i * 100ms);
+    }
+    auto const refused = ask(limiter, call);
+    EXPECT_EQ(refused.what, admission::kind::refused) << "it would have to wait longer than max_wait";
+    EXPECT_EQ(refused.at, t0 + 1100ms);
+    EXPECT_EQ(limiter.snapshot(t0).available, -10);
+}
+
+TEST_P(rate_limiter_handle, a_reservation_given_back_serves_the_next)
+{
+    auto const limiter = spent(1s);
+    patient_call call;
+    auto const first = ask(limiter, call);
+    auto const second = ask(limiter, call);
+    EXPECT_EQ(second.at, t0 + 200ms);
+    limiter.as_gate()->give_back(second.pass, t0 + 10ms);
+    EXPECT_EQ(ask(limiter, call, t0 + 10ms).at, t0 + 200ms);
+    EXPECT_EQ(first.at, t0 + 100ms);
+}
+
+TEST_P(rate_limiter_handle, reserves_nothing_for_a_call_that_cannot_wait)
+{
+    auto const limiter = spent(1s);
+    EXPECT_EQ(limiter.as_gate()->admit(t0, nullptr, {}, nullptr).what, admission::kind::refused);
+    EXPECT_FALSE(limiter.try_acquire(t0));
+    EXPECT_EQ(limiter.snapshot(t0).available, 0);
+}
+
+TEST_P(rate_limiter_handle, reserves_nothing_that_would_come_at_the_calls_deadline_or_later)
+{
+    auto const limiter = spent(1s);
+    patient_call in_time(t0 + 100ms + 1ns);
+    patient_call too_late(t0 + 100ms);
+    patient_call over(t0 - 1s);
+    EXPECT_EQ(ask(limiter, too_late).what, admission::kind::refused);
+    EXPECT_EQ(ask(limiter, over).what, admission::kind::refused);
+    EXPECT_EQ(limiter.snapshot(t0).available, 0);
+    EXPECT_EQ(ask(limiter, in_time).what, admission::kind::wait_until);
+}
+
+TEST_P(rate_limiter_handle, a_deadline_at_the_ends_of_time_is_a_deadline)
+{
+    auto const limiter = spent(1s);
+    patient_call never(time_point::max());
+    patient_call always(time_point::min());
+    EXPECT_EQ(ask(limiter, always).what, admission::kind::refused);
+    EXPECT_EQ(ask(limiter, never).what, admission::kind::wait_until);
+}
+
+// Several threads
+
+TEST_P(rate_limiter_handle, two_threads_get_exactly_the_burst)
+{
+    auto o = ten_a_second(GetParam());
+    o.burst = 500;
+    rate_limiter const limiter(o);
+    std::atomic<int> granted{0};
+    auto const work = [&] {
+        for (auto i = 0; i < 1000; ++i)
+            if (limiter.try_acquire(t0)) ++granted;
+    };
+    std::thread one(work);
+    std::thread two(work);
+    one.join();
+    two.join();
+    EXPECT_EQ(granted, 500);
+}
+
+TEST(rate_limiter_options_of_a_handle, out_of_range_are_refused)
+{
+    auto o = ten_a_second(rate_algorithm::token_bucket);
+    o.permits = 0;
+    o.max_wait = -1s;
+    EXPECT_THROW(rate_limiter{o}, invalid_options);
+}
+
+} // namespace
