@@ -43,8 +43,8 @@ private:
 /// \throws http_error
 boost::asio::awaitable<response> http_get(url where);
 
-/// What an answer says about the server: that it is failing (5xx), or has too much to do (429, 503). Other 4xx
-/// say something about the caller only.
+/// What an answer says about the server: that it is failing (5xx), or has too much to do (429, 503). Other
+/// 4xx say something about the caller only.
 keel::judgement judge(response const& answer);
 
 } // namespace example

@@ -15,9 +15,9 @@ option_faults validate(rate_limiter_options const& o)
     faults.require(o.per > 0ns && o.per <= 24h, "per", o.per, "above 0 up to 24h");
     faults.require(o.per.count() >= static_cast<duration::rep>(o.permits), "permits", o.permits,
                    "at most one per nanosecond of per");
-    faults.require(burst_of(o) >= 1, "burst", burst_of(o), "at least 1, or nullopt");
+    faults.require(!o.burst || *o.burst >= 1, "burst", burst_of(o), "at least 1, or nullopt");
     auto const span = static_cast<double>(burst_of(o)) * static_cast<double>(o.per.count());
-    faults.require(span <= 4.6e18, "burst", burst_of(o), "burst * per within 53 days times the number of nanoseconds in a second");
+    faults.require(span <= 4.6e18, "burst", burst_of(o), "burst * per up to 4.6e18 ns (145 years)");
     faults.require(o.max_wait >= 0ns, "max_wait", o.max_wait, "0 or more");
     faults.require(!o.initial || o.algorithm == rate_algorithm::token_bucket, "initial", o.initial.value_or(0),
                    "nullopt, unless the algorithm is token_bucket");

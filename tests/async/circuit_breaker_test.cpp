@@ -21,6 +21,7 @@ namespace {
 
 using namespace keel;
 using namespace std::chrono_literals;
+using keel::testing::recorder;
 using lines = std::vector<std::string>;
 
 constexpr time_point t0{1000s};
@@ -179,7 +180,7 @@ TEST(circuit_breaker_handle, tells_the_listener_of_each_transition_once)
 TEST(circuit_breaker_handle, tells_its_sink_of_each_transition_once)
 {
     circuit_breaker const breaker(one_strike());
-    auto const sink = std::make_shared<testing::recorder>();
+    auto const sink = std::make_shared<recorder>();
     breaker.observe(sink);
     live_a_life(breaker);
     EXPECT_EQ(sink->lines(), a_life);
@@ -188,7 +189,7 @@ TEST(circuit_breaker_handle, tells_its_sink_of_each_transition_once)
 TEST(circuit_breaker_handle, says_nothing_when_nothing_changes)
 {
     circuit_breaker const breaker(one_strike());
-    auto const sink = std::make_shared<testing::recorder>();
+    auto const sink = std::make_shared<recorder>();
     breaker.observe(sink);
     succeed(breaker, t0);
     breaker.force_close(t0);
@@ -203,7 +204,7 @@ TEST(circuit_breaker_handle, its_own_sink_hears_instead_of_the_callers)
 {
     circuit_breaker const breaker(one_strike());
     auto const gate = breaker.as_gate();
-    testing::recorder of_the_pipeline;
+    recorder of_the_pipeline;
     telemetry::origin const by{"payments", "orders", t0};
     auto const fail_for_the_pipeline = [&](time_point now) {
         auto const pass = gate->admit(now, nullptr, by, &of_the_pipeline).pass;
@@ -213,7 +214,7 @@ TEST(circuit_breaker_handle, its_own_sink_hears_instead_of_the_callers)
     EXPECT_EQ(of_the_pipeline.lines(),
               lines{"event=circuit_changed pipeline=payments policy=orders from=closed to=open"});
 
-    auto const own = std::make_shared<testing::recorder>();
+    auto const own = std::make_shared<recorder>();
     breaker.observe(own);
     fail_for_the_pipeline(t0 + 5s);
     EXPECT_EQ(own->lines().size(), 2u);
@@ -228,7 +229,7 @@ TEST(circuit_breaker_handle, its_own_sink_hears_instead_of_the_callers)
 TEST(circuit_breaker_handle, keeps_its_sink_alive_until_it_gets_another)
 {
     circuit_breaker const breaker(one_strike());
-    auto sink = std::make_shared<testing::recorder>();
+    auto sink = std::make_shared<recorder>();
     auto const weak = std::weak_ptr(sink);
     breaker.observe(std::move(sink));
     EXPECT_FALSE(weak.expired());
@@ -285,7 +286,7 @@ TEST(circuit_breaker_handle, what_a_listener_throws_is_dropped)
         throw std::runtime_error("the pager is broken");
     };
     circuit_breaker const breaker(o);
-    auto const sink = std::make_shared<testing::recorder>();
+    auto const sink = std::make_shared<recorder>();
     breaker.observe(sink);
     EXPECT_NO_THROW(live_a_life(breaker));
     EXPECT_EQ(told, 5);

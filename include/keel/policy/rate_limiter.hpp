@@ -37,7 +37,8 @@ struct rate_limiter_options
     /// The period `permits` is meant for. Above 0, up to 24 h.
     duration per = std::chrono::seconds(1);
 
-    /// How many calls may start at once after a quiet time. At least 1. `nullopt`: as many as `permits`.
+    /// How many calls may start at once after a quiet time. At least 1, and `burst * per` up to 145 years.
+    /// `nullopt`: as many as `permits`.
     std::optional<std::uint32_t> burst = std::nullopt;
 
     /// How long a call may wait for its permit. A call that would wait longer is refused at once. 0: never waits.
