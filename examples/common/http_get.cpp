@@ -92,8 +92,8 @@ class exchange
 {
 public:
     exchange(asio::any_io_executor executor, url where)
-        : socket_(std::move(executor)),
-          where_(std::move(where))
+        : where_(std::move(where)),
+          socket_(std::move(executor))
     {}
 
     asio::awaitable<void> connect();

@@ -51,10 +51,11 @@ public:
         return machine_.state();
     }
 
+    // The sink it had goes away with the argument, when the lock is gone: it is the user's code that ends there.
     void observe(std::shared_ptr<telemetry::sink> sink)
     {
         std::lock_guard lock(mutex_);
-        sink_ = std::move(sink);
+        sink_.swap(sink);
     }
 
 private:

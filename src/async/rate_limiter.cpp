@@ -42,7 +42,8 @@ private:
     duration longest_wait(time_point now, time_point deadline) const
     {
         if (deadline == time_point::max()) return machine_.options().max_wait;
-        return std::min(machine_.options().max_wait, saturating_sub(deadline, now) - duration(1));
+        auto const left = std::max(duration::zero(), saturating_sub(deadline, now));
+        return std::min(machine_.options().max_wait, left - duration(1));
     }
 
     mutable std::mutex mutex_;

@@ -99,6 +99,8 @@ private:
 time_source::time_source(asio::execution_context& context) : service(context) {}
 time_source::~time_source() = default;
 
+time_source& time_source::of(asio::execution_context& context) { return asio::use_service<time_source>(context); }
+
 time_point time_source::now() const noexcept { return steady_now(); }
 
 void time_source::arm(deadline& d, time_point at, time_point now)

@@ -72,7 +72,11 @@ namespace {
 
 constexpr std::uint64_t off = billion + 1;
 
-std::uint64_t limit_of(std::optional<double> ratio) { return ratio ? billionths(*ratio) : off; }
+// A ratio too small for billionths must not become 0, which successes would reach.
+std::uint64_t limit_of(std::optional<double> ratio)
+{
+    return ratio ? std::max<std::uint64_t>(billionths(*ratio), 1) : off;
+}
 
 } // namespace
 

@@ -173,7 +173,7 @@ TEST(circuit_breaker_handle, tells_the_listener_of_each_transition_once)
                         to_string(t.at - t0));
     };
     live_a_life(circuit_breaker(o));
-    EXPECT_EQ(heard, (lines{"closed to open at 0ms", "open to half_open at 5s", "half_open to open at 5s",
+    EXPECT_EQ(heard, (lines{"closed to open at 0ns", "open to half_open at 5s", "half_open to open at 5s",
                             "open to half_open at 10s", "half_open to closed at 10s"}));
 }
 

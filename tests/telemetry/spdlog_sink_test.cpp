@@ -177,8 +177,10 @@ TEST(spdlog_sink, what_the_logger_throws_stops_at_emit)
     });
     spdlog_sink out(logger);
     EXPECT_THROW(out.on(orphan_ended{by}), std::runtime_error);
+    auto const before = std::exchange(complaints, 0);
     emit(&out, orphan_ended{by});
-    EXPECT_EQ(complaints, 2);
+    EXPECT_EQ(complaints, before);
+    EXPECT_GT(complaints, 0);
 }
 
 } // namespace

@@ -16,6 +16,20 @@
 
 namespace keel {
 
+namespace detail {
+
+/// A standard error code as Boost's own. Boost would wrap it, and a wrapped system error does not equal its like:
+/// `asio::error::connection_reset` would not be recognised in an operation that uses `std::error_code`.
+inline error_code to_boost(std::error_code e)
+{
+    if (e.category() == std::system_category()) return {e.value(), boost::system::system_category()};
+    if (e.category() == std::generic_category()) return {e.value(), boost::system::generic_category()};
+    return e;
+}
+inline error_code to_boost(error_code e) { return e; }
+
+} // namespace detail
+
 /// Tells Keel whether values of `T`, the result of an operation, can carry an error; if so the pipeline reads
 /// errors from it and reports its own in it, and nothing is thrown. Specialise it for your own result type:
 ///
@@ -49,7 +63,7 @@ struct result_traits<boost::system::result<U, std::error_code>>
     using value_type = U;
     static error_code error(boost::system::result<U, std::error_code> const& r)
     {
-        return r.has_error() ? error_code(r.error()) : error_code{};
+        return r.has_error() ? detail::to_boost(r.error()) : error_code{};
     }
     static boost::system::result<U, std::error_code> from_error(error_code e) { return std::error_code(e); }
 };
@@ -59,7 +73,7 @@ namespace detail {
 template <class Tuple, class Code>
 struct tuple_traits
 {
-    static error_code error(Tuple const& t) { return error_code(std::get<0>(t)); }
+    static error_code error(Tuple const& t) { return to_boost(std::get<0>(t)); }
 
     static Tuple from_error(error_code e)
     {
@@ -96,7 +110,7 @@ struct result_traits<std::expected<U, std::error_code>>
     using value_type = U;
     static error_code error(std::expected<U, std::error_code> const& r)
     {
-        return r ? error_code{} : error_code(r.error());
+        return r ? error_code{} : detail::to_boost(r.error());
     }
     static std::expected<U, std::error_code> from_error(error_code e) { return std::unexpected(std::error_code(e)); }
 };

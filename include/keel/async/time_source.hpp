@@ -57,6 +57,9 @@ public:
     explicit time_source(asio::execution_context&);
     ~time_source() override;
 
+    /// The time source of this context: the one installed, or a new one that tells real time.
+    static time_source& of(asio::execution_context&);
+
     virtual time_point now() const noexcept;
 
     /// Calls `d.reached()` on its executor at `at` or soon after, never before. `d` must not be armed.

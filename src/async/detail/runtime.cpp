@@ -28,7 +28,7 @@ thread_local remembered last;
 asio::execution_context::id runtime::id;
 
 runtime::runtime(asio::execution_context& context)
-    : service(context), time_(asio::use_service<time_source>(context)), random_(std::random_device{}())
+    : service(context), time_(time_source::of(context)), random_(std::random_device{}())
 {}
 
 runtime::~runtime() { ended.fetch_add(1, std::memory_order_release); }

@@ -22,7 +22,7 @@ inline failure current_failure() noexcept
     } catch (boost::system::system_error const& e) {
         what.code = e.code();
     } catch (std::system_error const& e) {
-        what.code = error_code(e.code());
+        what.code = to_boost(e.code());
     } catch (...) { // it carries no code, and stays as it is
     }
     return what;

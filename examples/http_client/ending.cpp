@@ -1,0 +1,61 @@
+#include "ending.hpp"
+
+#include <keel/core/option_faults.hpp>
+#include <keel/policy/retry.hpp>
+
+#include <chrono>
+#include <exception>
+
+namespace keel_get {
+
+namespace {
+
+/// What the operation threw, in its own words.
+std::string words_of(std::exception_ptr thrown)
+{
+    try {
+        std::rethrow_exception(thrown);
+    } catch (std::exception const& e) {
+        return e.what();
+    }
+}
+
+ending ending_of_answer(example::response const& answer)
+{
+    if (answer.status < 400) return {};
+    return {exit_code::bad_status, "the server answered with status " + std::to_string(answer.status)};
+}
+
+ending ending_of_timeout(std::string const& policy, limits const& given)
+{
+    auto const limit = policy == "timeout" ? given.call : given.attempt;
+    return {exit_code::failed, "no answer within " + keel::to_string(limit) + " (--" + policy + ')'};
+}
+
+} // namespace
+
+ending ending_of(keel::outcome<example::response> const& ended, limits const& given)
+{
+    if (ended.has_value()) return ending_of_answer(ended.value());
+
+    switch (ended.ended_by()) {
+    case keel::ended_by::timeout: return ending_of_timeout(ended.report().policy, given);
+    case keel::ended_by::rejection: return {exit_code::refused, "refused: " + ended.error().message()};
+    default: break;
+    }
+    auto const thrown = ended.exception();
+    return {exit_code::failed, thrown ? words_of(thrown) : ended.error().message()};
+}
+
+std::string history_of(keel::outcome<example::response> const& ended, keel::time_point now)
+{
+    auto const n = ended.attempts();
+    auto text = ", after " + std::to_string(n) + (n == 1 ? " attempt" : " attempts");
+    if (ended.report().stopped == keel::retry_stop::hint_too_long)
+        text += "; the server asked for too long a pause before the next";
+    if (auto const at = ended.retry_at(); at && *at > now)
+        text += "; try again in " + keel::to_string(std::chrono::ceil<std::chrono::milliseconds>(*at - now));
+    return text;
+}
+
+} // namespace keel_get

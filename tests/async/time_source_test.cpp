@@ -1,0 +1,543 @@
+#include <keel/async/time_source.hpp>
+
+#include <keel/async/sleep.hpp>
+#include <keel/testing/virtual_time.hpp>
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace keel;
+using namespace std::chrono_literals;
+using keel::testing::virtual_time;
+
+/// Far longer than any of these tests takes, and short enough to see one that hangs.
+constexpr auto safety_net = 60s;
+
+/// Does something when its time comes.
+class bell final : public deadline
+{
+public:
+    bell(asio::any_io_executor const& on, std::function<void()> then) : deadline(on), then_(std::move(then)) {}
+
+private:
+    void reached() override { then_(); }
+
+    std::function<void()> then_;
+};
+
+/// A context of one thread and its machine-clock time source.
+class real_time : public ::testing::Test
+{
+protected:
+    /// Runs the context until nothing is left to do. False: it would have gone on after the safety net.
+    bool run()
+    {
+        context_.restart();
+        context_.run_for(safety_net);
+        return context_.stopped();
+    }
+
+    asio::io_context context_{1};
+    asio::any_io_executor executor_ = context_.get_executor();
+    time_source& source_ = asio::use_service<time_source>(context_);
+};
+
+// Which clock it is
+
+/// A time source that a user might write.
+class frozen_time final : public time_source
+{
+public:
+    using time_source::time_source;
+
+    time_point now() const noexcept override { return time_point{42h}; }
+
+private:
+    void earliest_moved(time_point, time_point) override {}
+    void idle() noexcept override {}
+};
+
+TEST(time_source, a_derived_service_takes_its_place)
+{
+    asio::io_context context(1);
+    auto& frozen = asio::make_service<frozen_time>(context);
+    EXPECT_EQ(&asio::use_service<time_source>(context), &frozen);
+    EXPECT_EQ(keel::now(context.get_executor()), time_point{42h}) << "everything of Keel must see it";
+}
+
+TEST(time_source, virtual_time_takes_its_place)
+{
+    asio::io_context context(1);
+    auto& clock = virtual_time::install(context);
+    EXPECT_EQ(&asio::use_service<time_source>(context), &clock);
+    clock.run_until(context, time_point{7h});
+    EXPECT_EQ(keel::now(context.get_executor()), time_point{7h});
+}
+
+TEST(time_source, a_replacement_sets_no_timer_of_the_machine)
+{
+    asio::io_context context(1);
+    asio::any_io_executor const executor = context.get_executor();
+    auto& frozen = asio::make_service<frozen_time>(context);
+    bell never(executor, [] { FAIL() << "time stands still"; });
+    frozen.arm(never, time_point{42h}, time_point{42h});
+    EXPECT_EQ(context.poll(), 0u);
+    EXPECT_TRUE(context.stopped()) << "nothing is pending in the context";
+    frozen.disarm(never);
+}
+
+TEST(time_source, cannot_be_replaced_once_it_is_in_use)
+{
+    asio::io_context context(1);
+    (void)keel::now(context.get_executor());
+    EXPECT_THROW(asio::make_service<frozen_time>(context), asio::service_already_exists);
+    EXPECT_THROW(virtual_time::install(context), asio::service_already_exists);
+}
+
+TEST_F(real_time, is_the_monotonic_clock_of_the_machine)
+{
+    auto const before = steady_now();
+    auto const seen = source_.now();
+    auto const after = steady_now();
+    EXPECT_LE(before, seen);
+    EXPECT_LE(seen, after);
+}
+
+// When deadlines fire
+
+TEST_F(real_time, is_never_early)
+{
+    std::mt19937 random(3);
+    std::vector<std::unique_ptr<bell>> bells;
+    auto rung = 0;
+    for (auto i = 0; i < 100; ++i) {
+        auto const now = source_.now();
+        auto const due = now + std::chrono::microseconds(random() % 20'000);
+        bells.push_back(std::make_unique<bell>(executor_, [&, due] {
+            EXPECT_GE(source_.now(), due);
+            ++rung;
+        }));
+        source_.arm(*bells.back(), due, now);
+    }
+    EXPECT_TRUE(run());
+    EXPECT_EQ(rung, 100);
+    EXPECT_EQ(source_.armed(), 0u);
+}
+
+TEST_F(real_time, rings_in_order_of_time_and_first_in_first_out_among_equals)
+{
+    std::mt19937 random(5);
+    auto const now = source_.now();
+    std::multimap<time_point, std::size_t> expected;
+    std::vector<std::size_t> rung;
+    std::vector<std::unique_ptr<bell>> bells;
+    for (std::size_t i = 0; i < 200; ++i) {
+        auto const due = now + std::chrono::microseconds(100 * (random() % 30));
+        expected.emplace(due, i);
+        bells.push_back(std::make_unique<bell>(executor_, [&, i] { rung.push_back(i); }));
+        source_.arm(*bells.back(), due, now);
+    }
+    EXPECT_TRUE(run());
+    std::vector<std::size_t> in_order;
+    for (auto const& [due, i] : expected) in_order.push_back(i);
+    EXPECT_EQ(rung, in_order);
+}
+
+TEST_F(real_time, a_deadline_that_has_passed_rings_soon_but_not_while_it_is_armed)
+{
+    auto rung = 0;
+    bell past(executor_, [&] { ++rung; });
+    source_.arm(past, time_point::min(), source_.now());
+    EXPECT_EQ(rung, 0);
+    EXPECT_EQ(source_.armed(), 1u);
+    EXPECT_TRUE(run());
+    EXPECT_EQ(rung, 1);
+}
+
+TEST_F(real_time, may_be_armed_again_as_it_rings)
+{
+    auto rung = 0;
+    std::optional<bell> again;
+    again.emplace(executor_, [&] {
+        auto const now = source_.now();
+        if (++rung < 50) source_.arm(*again, now + 10us, now);
+    });
+    source_.arm(*again, source_.now(), source_.now());
+    EXPECT_TRUE(run());
+    EXPECT_EQ(rung, 50);
+}
+
+TEST_F(real_time, an_earlier_deadline_does_not_wait_for_a_later_one)
+{
+    bell tomorrow(executor_, [] { FAIL() << "rang a day early"; });
+    bell soon(executor_, [&] { source_.disarm(tomorrow); });
+    source_.arm(tomorrow, source_.now() + 24h, source_.now());
+    source_.arm(soon, source_.now() + 1ms, source_.now());
+    EXPECT_TRUE(run());
+}
+
+// Disarming
+
+TEST_F(real_time, a_disarmed_deadline_does_not_ring)
+{
+    bell silent(executor_, [] { FAIL() << "it was disarmed"; });
+    auto rung = 0;
+    bell other(executor_, [&] { ++rung; });
+    source_.arm(silent, source_.now(), source_.now());
+    source_.arm(other, source_.now() + 1ms, source_.now());
+    EXPECT_EQ(source_.armed(), 2u);
+    source_.disarm(silent);
+    EXPECT_EQ(source_.armed(), 1u);
+    EXPECT_TRUE(run());
+    EXPECT_EQ(rung, 1);
+}
+
+TEST_F(real_time, disarming_what_is_not_armed_does_nothing)
+{
+    auto rung = 0;
+    bell b(executor_, [&] { ++rung; });
+    source_.disarm(b);
+    source_.arm(b, source_.now(), source_.now());
+    EXPECT_TRUE(run());
+    source_.disarm(b);
+    source_.disarm(b);
+    EXPECT_EQ(rung, 1);
+    EXPECT_EQ(source_.armed(), 0u);
+}
+
+TEST_F(real_time, what_has_fired_can_be_disarmed_until_it_is_delivered)
+{
+    bell second(executor_, [] { FAIL() << "it was disarmed before it was delivered"; });
+    auto rung = 0;
+    bell first(executor_, [&] {
+        ++rung;
+        EXPECT_EQ(source_.armed(), 1u) << "the second has fired with this one, and is on its way";
+        source_.disarm(second);
+        EXPECT_EQ(source_.armed(), 0u);
+    });
+    auto const now = source_.now();
+    source_.arm(first, now, now);
+    source_.arm(second, now, now);
+    EXPECT_TRUE(run());
+    EXPECT_EQ(rung, 1);
+}
+
+TEST_F(real_time, disarmed_before_delivery_and_armed_again_it_rings_once_at_the_new_time)
+{
+    std::vector<int> rung;
+    bell second(executor_, [&] { rung.push_back(2); });
+    bell third(executor_, [&] { rung.push_back(3); });
+    bell first(executor_, [&] {
+        rung.push_back(1);
+        source_.disarm(second);
+        source_.arm(second, source_.now() + 1ms, source_.now());
+    });
+    auto const now = source_.now();
+    for (auto* const each : {&first, &second, &third}) source_.arm(*each, now, now);
+    EXPECT_TRUE(run());
+    EXPECT_EQ(rung, (std::vector{1, 3, 2}));
+}
+
+// The context is not held up
+
+TEST_F(real_time, run_returns_when_a_far_deadline_has_been_disarmed)
+{
+    bell tomorrow(executor_, [] { FAIL() << "rang a day early"; });
+    source_.arm(tomorrow, source_.now() + 24h, source_.now());
+    asio::post(executor_, [&] { source_.disarm(tomorrow); });
+    EXPECT_TRUE(run());
+}
+
+/// Makes the alarm fire so often that it is set as far ahead as it ever is.
+TEST_F(real_time, run_returns_even_when_the_alarm_was_set_far_ahead)
+{
+    bell tomorrow(executor_, [] { FAIL() << "rang a day early"; });
+    auto rung = 0;
+    std::optional<bell> often;
+    often.emplace(executor_, [&] {
+        if (++rung < 30) source_.arm(*often, source_.now(), source_.now());
+        else source_.disarm(tomorrow);
+    });
+    for (auto round = 0; round < 3; ++round) {
+        rung = 0;
+        source_.arm(tomorrow, source_.now() + 24h, source_.now());
+        source_.arm(*often, source_.now(), source_.now());
+        EXPECT_TRUE(run()) << "the alarm holds the context up";
+        EXPECT_EQ(rung, 30);
+    }
+}
+
+TEST_F(real_time, run_returns_to_a_thread_that_is_asleep_when_another_disarms_the_last)
+{
+    bell tomorrow(executor_, [] { FAIL() << "rang a day early"; });
+    auto rung = 0;
+    std::promise<void> far_ahead;
+    std::optional<bell> often;
+    often.emplace(executor_, [&] {
+        if (++rung < 30) source_.arm(*often, source_.now(), source_.now());
+        else far_ahead.set_value();
+    });
+    source_.arm(tomorrow, source_.now() + 24h, source_.now());
+    source_.arm(*often, source_.now(), source_.now());
+    auto runner = std::async(std::launch::async, [&] { context_.run(); });
+    far_ahead.get_future().wait();
+    asio::post(executor_, [&] { source_.disarm(tomorrow); });
+    EXPECT_EQ(runner.wait_for(safety_net), std::future_status::ready);
+    context_.stop();
+}
+
+// The end of the context
+
+TEST(time_source, a_context_may_end_with_deadlines_armed)
+{
+    for (auto const ever_run : {false, true}) {
+        auto context = std::make_unique<asio::io_context>(1);
+        asio::any_io_executor const executor = context->get_executor();
+        auto& source = asio::use_service<time_source>(*context);
+        bell soon(executor, [] { FAIL() << "there is no context any more"; });
+        bell later(executor, [] { FAIL() << "there is no context any more"; });
+        source.arm(later, source.now() + 1h, source.now());
+        source.arm(soon, source.now() + 1min, source.now());
+        if (ever_run) context->poll();
+        context.reset();
+    }
+}
+
+TEST(time_source, a_context_may_end_with_deadlines_fired_but_not_delivered)
+{
+    auto context = std::make_unique<asio::io_context>(1);
+    asio::any_io_executor const executor = context->get_executor();
+    auto& source = asio::use_service<time_source>(*context);
+    auto rung = 0;
+    bell first(executor, [&] {
+        ++rung;
+        context->stop();
+    });
+    bell second(executor, [&] { ++rung; });
+    auto const now = source.now();
+    source.arm(first, now, now);
+    source.arm(second, now, now);
+    context->run();
+    EXPECT_EQ(source.armed(), 1u);
+    context.reset();
+    EXPECT_EQ(rung, 1);
+}
+
+// Against a model, in virtual time
+
+/// Sixty deadlines that arm and disarm each other as a seed says, run by the time source or by a model of it.
+class tangle
+{
+public:
+    using arm_function = std::function<void(std::size_t, duration)>;
+    using disarm_function = std::function<void(std::size_t)>;
+
+    static constexpr std::size_t size = 60;
+
+    tangle(unsigned seed, arm_function arm, disarm_function disarm)
+        : random_(seed), arm_(std::move(arm)), disarm_(std::move(disarm))
+    {
+        for (std::size_t i = 0; i < size; ++i) start(i);
+    }
+
+    void rang(std::size_t i, duration at)
+    {
+        armed_[i] = false;
+        log_.emplace_back(i, at);
+        if (log_.size() > 3000) return;
+        for (auto k = random_() % 4; k > 0; --k) {
+            auto const other = random_() % size;
+            if (armed_[other]) stop(other);
+            else start(other);
+        }
+    }
+
+    std::vector<std::pair<std::size_t, duration>> const& log() const { return log_; }
+
+private:
+    void start(std::size_t i)
+    {
+        armed_[i] = true;
+        arm_(i, std::chrono::milliseconds(random_() % 8));
+    }
+
+    void stop(std::size_t i)
+    {
+        armed_[i] = false;
+        disarm_(i);
+    }
+
+    std::mt19937 random_;
+    arm_function arm_;
+    disarm_function disarm_;
+    bool armed_[size] = {};
+    std::vector<std::pair<std::size_t, duration>> log_;
+};
+
+std::vector<std::pair<std::size_t, duration>> by_the_model(unsigned seed)
+{
+    std::map<std::pair<duration, std::uint64_t>, std::size_t> queue;
+    std::map<std::size_t, std::pair<duration, std::uint64_t>> place;
+    duration now{};
+    std::uint64_t sequence = 0;
+    tangle t(
+        seed,
+        [&](std::size_t i, duration in) {
+            place[i] = {now + in, ++sequence};
+            queue[place[i]] = i;
+        },
+        [&](std::size_t i) { queue.erase(place[i]); });
+    while (!queue.empty()) {
+        auto const [key, i] = *queue.begin();
+        queue.erase(queue.begin());
+        now = key.first;
+        t.rang(i, now);
+    }
+    return t.log();
+}
+
+std::vector<std::pair<std::size_t, duration>> by_the_time_source(unsigned seed)
+{
+    asio::io_context context(1);
+    asio::any_io_executor const executor = context.get_executor();
+    auto& clock = virtual_time::install(context);
+    std::optional<tangle> t;
+    std::vector<std::unique_ptr<bell>> bells;
+    for (std::size_t i = 0; i < tangle::size; ++i)
+        bells.push_back(
+            std::make_unique<bell>(executor, [&, i] { t->rang(i, clock.now().time_since_epoch()); }));
+    t.emplace(
+        seed, [&](std::size_t i, duration in) { clock.arm(*bells[i], clock.now() + in, clock.now()); },
+        [&](std::size_t i) { clock.disarm(*bells[i]); });
+    while (clock.step(context)) {}
+    EXPECT_EQ(clock.armed(), 0u);
+    return t->log();
+}
+
+TEST(time_source, does_what_a_model_does_whatever_is_armed_and_disarmed_when)
+{
+    std::size_t rung = 0;
+    for (auto seed = 1U; seed <= 30; ++seed) {
+        auto const expected = by_the_model(seed);
+        ASSERT_EQ(by_the_time_source(seed), expected) << "seed " << seed;
+        rung += expected.size();
+    }
+    EXPECT_GT(rung, 3000u) << "the tangles are worth the trouble";
+}
+
+// Threads
+
+TEST(time_source, works_on_a_thread_pool)
+{
+    asio::thread_pool pool(1);
+    asio::any_io_executor const executor = pool.get_executor();
+    auto& source = asio::use_service<time_source>(pool);
+    std::vector<int> rung;
+    bell first(executor, [&] { rung.push_back(1); });
+    bell second(executor, [&] { rung.push_back(2); });
+    bell never(executor, [&] { rung.push_back(3); });
+    asio::post(executor, [&] {
+        auto const now = source.now();
+        source.arm(never, now + 24h, now);
+        source.arm(second, now + 2ms, now);
+        source.arm(first, now + 1ms, now);
+        asio::post(executor, [&] { source.disarm(never); });
+    });
+    pool.join();
+    EXPECT_EQ(rung, (std::vector{1, 2}));
+    EXPECT_EQ(source.armed(), 0u);
+}
+
+/// On a strand of its own: arms a deadline that is due at about the time it disarms it, over and over. Counts
+/// without atomics: its strand is all the protection it has.
+class indecisive final : public deadline
+{
+public:
+    indecisive(asio::any_io_executor on, time_source& source, unsigned seed)
+        : deadline(executor_), executor_(std::move(on)), source_(source), random_(seed)
+    {}
+
+    static constexpr int rounds = 300;
+
+    void start()
+    {
+        asio::post(executor_, [this] { next(); });
+    }
+
+    int ends() const { return rung_ + disarmed_; }
+
+private:
+    void next()
+    {
+        if (++round_ > rounds) return;
+        armed_ = true;
+        auto const now = source_.now();
+        source_.arm(*this, now + std::chrono::microseconds(random_() % 60), now);
+        hesitate(static_cast<int>(random_() % 12));
+    }
+
+    void hesitate(int times)
+    {
+        asio::post(executor_, [this, times, round = round_] {
+            if (round != round_ || !armed_) return;
+            if (times > 0) return hesitate(times - 1);
+            armed_ = false;
+            ++disarmed_;
+            source_.disarm(*this);
+            next();
+        });
+    }
+
+    void reached() override
+    {
+        EXPECT_TRUE(armed_) << "rang after it was disarmed";
+        armed_ = false;
+        ++rung_;
+        next();
+    }
+
+    asio::any_io_executor executor_;
+    time_source& source_;
+    std::mt19937 random_;
+    bool armed_ = false;
+    int round_ = 0;
+    int rung_ = 0;
+    int disarmed_ = 0;
+};
+
+TEST(time_source, on_strands_of_two_threads_each_deadline_rings_or_is_disarmed_and_never_both)
+{
+    asio::io_context context(2);
+    auto& source = asio::use_service<time_source>(context);
+    std::vector<std::unique_ptr<indecisive>> all;
+    for (auto i = 0U; i < 4; ++i) {
+        all.push_back(std::make_unique<indecisive>(asio::make_strand(context.get_executor()), source, i));
+        all.back()->start();
+    }
+    std::thread other([&] { context.run(); });
+    context.run();
+    other.join();
+    for (auto const& each : all) EXPECT_EQ(each->ends(), indecisive::rounds);
+    EXPECT_EQ(source.armed(), 0u);
+}
+
+} // namespace
