@@ -16,7 +16,7 @@ help:
 
 demo:
 	cmake/install_packages.sh build
-	cmake --preset release
+	cmake --preset release -DKEEL_BUILD_BENCH=OFF
 	cmake --build build/release --parallel $(JOBS) --target keel_demo
 	build/release/examples/keel-demo
 
@@ -28,7 +28,7 @@ test:
 
 bench:
 	cmake/install_packages.sh bench
-	cmake --preset release
+	cmake --preset release -DKEEL_BUILD_BENCH=ON
 	cmake --build build/release --parallel $(JOBS) --target keel_bench
 	build/release/bench/keel_bench
 

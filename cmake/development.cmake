@@ -1,8 +1,10 @@
 # What only our own build uses: warnings, sanitizers, the compiler cache. Consumers see none of it.
 
 add_library(keel_development INTERFACE)
-target_compile_options(keel_development INTERFACE
-    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Woverloaded-virtual -Werror)
+if(PROJECT_IS_TOP_LEVEL)
+    target_compile_options(keel_development INTERFACE
+        -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Woverloaded-virtual -Werror)
+endif()
 
 set(KEEL_SANITIZE "" CACHE STRING "Sanitizers for Keel's own build: empty, address or thread")
 if(KEEL_SANITIZE STREQUAL "address")

@@ -91,9 +91,7 @@ response essence(message answer)
 class exchange
 {
 public:
-    exchange(asio::any_io_executor executor, url where)
-        : where_(std::move(where)),
-          socket_(std::move(executor))
+    exchange(asio::any_io_executor const& executor, url where) : where_(std::move(where)), socket_(executor)
     {}
 
     asio::awaitable<void> connect();
@@ -208,8 +206,8 @@ http_error::http_error(error_code code, std::string story) : system_error(code),
 
 asio::awaitable<response> http_get(url where)
 {
-    auto executor = co_await asio::this_coro::executor;
-    exchange with_server{std::move(executor), std::move(where)};
+    auto const executor = co_await asio::this_coro::executor;
+    exchange with_server{executor, std::move(where)};
     co_await with_server.connect();
     co_await with_server.ask();
     auto answer = co_await with_server.answer();

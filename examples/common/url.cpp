@@ -108,7 +108,7 @@ private:
     {
         constexpr std::string_view mark = "://";
 
-        auto const colon = std::min(text_.find(':'), text_.size());
+        auto const colon = std::min(text_.find_first_of(":/?#"), text_.size());
         if (!text_.substr(colon).starts_with(mark)) refuse("it does not begin with http://");
 
         std::string scheme{text_.substr(0, colon)};
@@ -133,7 +133,7 @@ private:
     std::string read_v6_address(std::string_view authority) const
     {
         auto const close = authority.find(']');
-        if (close == authority.npos) refuse_byte(authority.data(), "'[' without a ']' behind it");
+        if (close == authority.npos) refuse_byte(&authority.front(), "'[' without a ']' behind it");
 
         std::string host{authority.substr(1, close - 1)};
         error_code ec;

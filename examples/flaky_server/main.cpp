@@ -113,7 +113,7 @@ void serve(example::command_line const& given)
         end.async_wait(stop);
     }
 
-    std::cout << "listening on " << server.endpoint() << std::endl;
+    std::cout << "listening on " << server.endpoint() << '\n' << std::flush;
     io.run();
 }
 

@@ -3,7 +3,6 @@
 #include <keel/core/option_faults.hpp>
 #include <keel/policy/retry.hpp>
 
-#include <chrono>
 #include <exception>
 
 namespace keel_get {
@@ -47,15 +46,12 @@ ending ending_of(keel::outcome<example::response> const& ended, limits const& gi
     return {exit_code::failed, thrown ? words_of(thrown) : ended.error().message()};
 }
 
-std::string history_of(keel::outcome<example::response> const& ended, keel::time_point now)
+std::string history_of(keel::outcome<example::response> const& ended)
 {
     auto const n = ended.attempts();
-    auto text = ", after " + std::to_string(n) + (n == 1 ? " attempt" : " attempts");
-    if (ended.report().stopped == keel::retry_stop::hint_too_long)
-        text += "; the server asked for too long a pause before the next";
-    if (auto const at = ended.retry_at(); at && *at > now)
-        text += "; try again in " + keel::to_string(std::chrono::ceil<std::chrono::milliseconds>(*at - now));
-    return text;
+    auto const text = ", after " + std::to_string(n) + (n == 1 ? " attempt" : " attempts");
+    auto const sent_away = ended.report().stopped == keel::retry_stop::hint_too_long;
+    return sent_away ? text + ", for its Retry-After is too long" : text;
 }
 
 } // namespace keel_get

@@ -36,7 +36,7 @@ struct ending
 
 ending ending_of(keel::outcome<example::response> const& ended, limits const& given);
 
-/// `, after 3 attempts` and so on: how the call got there.
-std::string history_of(keel::outcome<example::response> const& ended, keel::time_point now);
+/// How it came to that, as the end of a sentence: `, after 3 attempts`.
+std::string history_of(keel::outcome<example::response> const& ended);
 
 } // namespace keel_get

@@ -3,6 +3,7 @@
 
 #include "common/command_line.hpp"
 #include "common/duration.hpp"
+#include "common/event_log.hpp"
 #include "common/http_get.hpp"
 #include "common/text.hpp"
 #include "common/url.hpp"
@@ -10,11 +11,8 @@
 #include <keel/async/time_source.hpp>
 #include <keel/core/option_faults.hpp>
 #include <keel/pipeline.hpp>
-#include <keel/telemetry/spdlog_sink.hpp>
 
 #include <boost/asio/io_context.hpp>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/stdout_sinks.h>
 
 #include <array>
 #include <chrono>
@@ -22,7 +20,6 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
-#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -45,7 +42,8 @@ constexpr std::array options{
     option{"open-for", "D", "5s", some_duration, "How long an open circuit refuses attempts."},
     option{"concurrency", "N", "1", "a number from 1 to 1000", "How many calls are made at once."},
     option{"repeat", "N", "1", "a number from 1 to 1000000", "How many calls are made in all."},
-    option{"no-policies", nullptr, nullptr, nullptr, "One attempt for each call, and nothing around it."},
+    option{"no-policies", nullptr, nullptr, nullptr,
+           "One attempt for each call, and nothing around it: no time limit either."},
     option{"verbose", nullptr, nullptr, nullptr, "Log what the policies do to stderr."},
 };
 
@@ -112,31 +110,22 @@ settings settings_from(example::command_line const& given)
     return s;
 }
 
-/// Keel's events, on stderr.
-std::shared_ptr<keel::telemetry::sink> make_log()
-{
-    auto const to_stderr = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    return std::make_shared<keel::telemetry::spdlog_sink>(
-        std::make_shared<spdlog::logger>("keel-get", to_stderr));
-}
-
 keel::pipeline make_pipeline(settings const& s)
 {
     if (!s.with_policies) return keel::pipeline{};
 
-    // A name look-up cannot be interrupted; then the attempt is abandoned. Its place in the bulkhead stays
-    // taken until it ends, so others may have to wait for one.
+    // The system's look-up of a name cannot be interrupted: after a short while the attempt is abandoned.
     auto const patience = keel::grace(50ms);
     keel::timeout const call_limit{{.name = "timeout", .limit = s.limits.call, .on_expiry = patience}};
     keel::retry const retry{{.max_attempts = s.attempts}};
     keel::circuit_breaker const breaker{
         {.failure_ratio = s.failure_ratio, .open_for = s.open_for, .open_multiplier = 1, .open_max = {}}};
-    keel::bulkhead const bulkhead{{.max_concurrent = s.wanted.at_once, .max_queue = s.wanted.at_once}};
+    keel::bulkhead const bulkhead{{.max_concurrent = s.wanted.at_once}};
     keel::timeout const attempt_limit{
         {.name = "attempt-timeout", .limit = s.limits.attempt, .on_expiry = patience}};
 
     keel::pipeline_options named{.name = "get"};
-    if (s.verbose) named.sink = make_log();
+    if (s.verbose) named.sink = example::log_to_stderr("keel-get");
     return keel::pipeline{
         named, call_limit, retry, breaker, bulkhead, attempt_limit, keel::classifier{example::judge}};
 }
@@ -160,8 +149,7 @@ int get_one(boost::asio::io_context& io, keel::pipeline const& through, settings
         if (ended.has_value()) std::cout << ended.value().body;
         auto const how = keel_get::ending_of(ended, s.limits);
         if (how.code == exit_code::ok) return;
-        auto const history = keel_get::history_of(ended, keel::steady_now());
-        code = complain(s.where.text + ": " + how.why + history, how.code);
+        code = complain(s.where.text + ": " + how.why + keel_get::history_of(ended), how.code);
     };
     keel_get::call(io, through, s.where, s.wanted, show);
     return code;

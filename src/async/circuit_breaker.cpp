@@ -26,7 +26,7 @@ public:
     verdict narrow(verdict v, failure const& what) const override
     {
         auto const& counts = machine_.options().failure_if;
-        if (v != verdict::failure || !counts) return v;
+        if ((v != verdict::failure && v != verdict::throttled) || !counts) return v;
         return counts(what) ? v : verdict::ignored;
     }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
 
 namespace keel {
 
@@ -20,6 +21,7 @@ public:
     admission take(time_point now, std::uint32_t weight, duration max_wait)
     {
         std::lock_guard lock(mutex_);
+        if (!std::exchange(started_, true)) machine_.start(now);
         return machine_.admit(now, weight, max_wait);
     }
 
@@ -48,6 +50,7 @@ private:
 
     mutable std::mutex mutex_;
     policy::rate_limiter machine_;
+    bool started_ = false; ///< Its clock begins with the first call, whatever clock that is.
 };
 
 rate_limiter::rate_limiter(rate_limiter_options options) : cell_(std::make_shared<cell>(std::move(options))) {}

@@ -3,6 +3,7 @@
 #include <keel/async/detail/parking.hpp>
 #include <keel/core/error.hpp>
 
+#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -37,16 +38,25 @@ private:
     bool cancelled_ = false;
 };
 
+[[noreturn]] void throw_aborted()
+{
+    throw boost::system::system_error(error_code(asio::error::operation_aborted));
+}
+
 } // namespace
 
+// A coroutine that has switched `throw_if_cancelled` off gets here although it is cancelled already; no cancellation
+// would come to end its sleep.
 asio::awaitable<void> sleep_until(time_point at)
 {
+    auto const before = co_await asio::this_coro::cancellation_state;
+    if (before.cancelled() != asio::cancellation_type::none) throw_aborted();
     auto executor = co_await asio::this_coro::executor;
     auto& context = detail::runtime::of(executor);
     sleeper bed(std::move(executor), context);
     bed.start(at);
     co_await bed.async_park(asio::deferred);
-    if (bed.was_cancelled()) throw boost::system::system_error(error_code(asio::error::operation_aborted));
+    if (bed.was_cancelled()) throw_aborted();
 }
 
 asio::awaitable<void> sleep_for(duration d)

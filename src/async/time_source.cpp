@@ -109,11 +109,13 @@ void time_source::arm(deadline& d, time_point at, time_point now)
     d.due = at;
     d.sequence = ++sequence_;
     heap_.push(d);
+    d.armed_ = true;
     if (&heap_.first() == &d) earliest_moved(at, now);
 }
 
 void time_source::disarm(deadline& d) noexcept
 {
+    if (!std::exchange(d.armed_, false)) return;
     std::lock_guard lock(mutex_);
     if (d.position != detail::heap_node::nowhere) {
         heap_.remove(d);
@@ -165,6 +167,7 @@ void time_source::deliver(std::uint64_t sequence)
         fired_.erase(entry);
         d->fired_ = false;
     }
+    d->armed_ = false;
     d->reached();
 }
 

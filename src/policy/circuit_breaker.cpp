@@ -55,6 +55,8 @@ option_faults validate(circuit_breaker_options const& o)
     faults.require(!o.slow_call || *o.slow_call >= duration::zero(), "slow_call", o.slow_call.value_or(duration::zero()),
                    "0 or more, or nullopt");
     faults.require(!o.slow_ratio || o.slow_call, "slow_call", "nullopt", "a duration, because slow_ratio is set");
+    faults.require(!o.slow_ratio || !std::holds_alternative<consecutive_window>(o.window), "slow_ratio",
+                   o.slow_ratio.value_or(0), "nullopt, because the window is consecutive");
     faults.require(o.failure_ratio || o.slow_ratio || std::holds_alternative<consecutive_window>(o.window),
                    "failure_ratio", "nullopt", "a ratio, unless slow_ratio is set or the window is consecutive");
     faults.require(o.open_for > duration::zero(), "open_for", o.open_for, "above 0");

@@ -44,8 +44,8 @@ void check(concurrency_share const& k, option_faults& faults)
 void check(retry_cost const& k, option_faults& faults)
 {
     faults.require(within(k.capacity, std::size_t{1}, million), "kind.capacity", k.capacity, "1 to 1000000");
-    faults.require(k.retry <= k.capacity, "kind.retry", k.retry, "0 to capacity");
-    faults.require(k.after_timeout <= k.capacity, "kind.after_timeout", k.after_timeout, "0 to capacity");
+    faults.require(within(k.retry, std::size_t{1}, k.capacity), "kind.retry", k.retry, "1 to capacity");
+    faults.require(within(k.after_timeout, std::size_t{1}, k.capacity), "kind.after_timeout", k.after_timeout, "1 to capacity");
 }
 
 } // namespace
@@ -199,7 +199,8 @@ retry_budget_snapshot retry_budget::snapshot(time_point now) const
         seen.tokens_milli = tokens->level;
         auto const* const k = std::get_if<failure_threshold>(&options_.kind);
         auto const floor = k ? k->max_tokens * milli / 2 : 0;
-        seen.available = tokens->level > floor ? (tokens->level - floor) / milli : 0;
+        auto const begun = k ? milli - 1 : 0; // above the threshold, part of a token is enough
+        seen.available = tokens->level > floor ? (tokens->level - floor + begun) / milli : 0;
     }
     if (auto const* k = std::get_if<ratio_window>(&options_.kind)) seen.available = balance(*k, now);
     if (auto const* active = std::get_if<in_flight>(&state_)) {

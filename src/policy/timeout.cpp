@@ -1,11 +1,14 @@
 #include <keel/policy/timeout.hpp>
 
+#include <utility>
+
 namespace keel {
 
 option_faults validate(timeout_options const& o)
 {
     option_faults faults;
-    faults.require(o.on_expiry.grace() >= duration::zero(), "on_expiry.grace", o.on_expiry.grace(), "0 or more");
+    auto const grace = o.on_expiry.grace().value_or(duration::zero());
+    faults.require(grace >= duration::zero(), "on_expiry.grace", grace, "0 or more");
     return faults;
 }
 
@@ -13,14 +16,10 @@ namespace policy {
 
 timeout_action timeout::expired(time_point now) noexcept
 {
-    switch (options_->on_expiry.how()) {
-    case on_expiry::mode::cooperate: return await_operation{};
-    case on_expiry::mode::abandon: return abandon_operation{};
-    case on_expiry::mode::grace: break;
-    }
-    if (grace_given_) return abandon_operation{};
-    grace_given_ = true;
-    return await_until{saturating_add(now, options_->on_expiry.grace())};
+    auto const grace = options_->on_expiry.grace();
+    if (!grace) return await_operation{};
+    if (std::exchange(grace_given_, true)) return abandon_operation{};
+    return await_until{saturating_add(now, *grace)};
 }
 
 } // namespace policy

@@ -102,7 +102,7 @@ struct writer
         return line("timed_out")
             .by(e.by)
             .time("limit", e.limit)
-            .text("operation", e.abandoned ? "abandoned" : "ended")
+            .text("operation", e.operation)
             .take();
     }
 

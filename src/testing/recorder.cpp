@@ -10,9 +10,10 @@ void recorder::on(telemetry::event const& e) { lines_.push_back(telemetry::to_li
 
 std::size_t recorder::count(std::string_view kind) const
 {
-    auto const start = "event=" + std::string(kind) + ' ';
-    return static_cast<std::size_t>(
-        std::count_if(lines_.begin(), lines_.end(), [&](auto const& line) { return line.starts_with(start); }));
+    auto const whole = "event=" + std::string(kind);
+    return static_cast<std::size_t>(std::count_if(lines_.begin(), lines_.end(), [&](auto const& line) {
+        return line == whole || line.starts_with(whole + ' ');
+    }));
 }
 
 } // namespace keel::testing

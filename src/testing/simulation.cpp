@@ -3,7 +3,8 @@
 namespace keel::testing {
 
 simulation::simulation(std::uint64_t random_seed)
-    : context_(std::make_unique<asio::io_context>(1)), clock_(&virtual_time::install(*context_))
+    : context_(std::make_unique<asio::io_context>(1)),
+      clock_(&virtual_time::install(*context_))
 {
     seed(*context_, random_seed);
 }
@@ -14,11 +15,14 @@ started simulation::start(asio::awaitable<void> work)
 {
     started handle;
     auto const state = handle.state_;
+    auto life = std::make_shared<char>();
+    state->alive = life;
     asio::co_spawn(*context_, std::move(work),
-                   asio::bind_cancellation_slot(state->signal.slot(), [state](std::exception_ptr e) {
-                       state->error = std::move(e);
-                       state->done = true;
-                   }));
+                   asio::bind_cancellation_slot(state->signal.slot(),
+                                                [state, life = std::move(life)](std::exception_ptr e) {
+                                                    state->error = std::move(e);
+                                                    state->done = true;
+                                                }));
     clock_->settle(*context_);
     return handle;
 }
@@ -27,8 +31,7 @@ void simulation::advance(duration by) { clock_->run_until(*context_, saturating_
 
 void simulation::drain()
 {
-    while (clock_->step(*context_)) {
-    }
+    while (clock_->step(*context_)) {}
 }
 
 void simulation::drive(how_it_ended const& how)
@@ -36,7 +39,8 @@ void simulation::drive(how_it_ended const& how)
     clock_->settle(*context_);
     while (!how.done)
         if (!clock_->step(*context_))
-            if (!how.done) throw would_deadlock("keel::testing: the coroutine waits for something that cannot happen");
+            if (!how.done)
+                throw would_deadlock("keel::testing: the coroutine waits for something that cannot happen");
 }
 
 void simulation::destroy() { context_.reset(); }

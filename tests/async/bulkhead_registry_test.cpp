@@ -27,7 +27,10 @@ std::string complaint(Ask ask)
     return "no complaint";
 }
 
-bool mentions(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool mentions(std::string_view text, std::string_view part)
+{
+    return text.find(part) != std::string_view::npos;
+}
 
 TEST(bulkhead_registry, gives_each_name_a_bulkhead_of_its_size)
 {

@@ -151,7 +151,8 @@ TEST(bulkhead_handle, a_withdrawn_call_neither_loses_nor_gains_a_permit)
     queued_call first;
     queued_call second;
     queued_call third;
-    for (auto* const each : {&first, &second, &third}) ASSERT_EQ(ask(rooms, *each), admission::kind::wait_turn);
+    for (auto* const each : {&first, &second, &third})
+        ASSERT_EQ(ask(rooms, *each), admission::kind::wait_turn);
     EXPECT_TRUE(rooms.as_gate()->withdraw(second));
     EXPECT_FALSE(rooms.as_gate()->withdraw(second));
     EXPECT_EQ(rooms.snapshot().waiting, 2u);
@@ -248,7 +249,8 @@ TEST(bulkhead_handle, two_threads_never_hold_more_than_the_limit_and_lose_none)
                 auto p = rooms.try_acquire(t0);
                 if (!p) continue;
                 auto const now_out = ++out;
-                for (auto seen = most.load(); now_out > seen && !most.compare_exchange_weak(seen, now_out);) {}
+                for (auto seen = most.load(); now_out > seen && !most.compare_exchange_weak(seen, now_out);) {
+                }
                 held.push_back(std::move(p));
             }
             for (auto& p : held) {

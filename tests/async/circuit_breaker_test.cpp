@@ -38,8 +38,14 @@ circuit_breaker_options one_strike()
     return o;
 }
 
-void fail(circuit_breaker const& breaker, time_point now) { breaker.try_acquire(now).settle(verdict::failure, now); }
-void succeed(circuit_breaker const& breaker, time_point now) { breaker.try_acquire(now).settle(verdict::success, now); }
+void fail(circuit_breaker const& breaker, time_point now)
+{
+    breaker.try_acquire(now).settle(verdict::failure, now);
+}
+void succeed(circuit_breaker const& breaker, time_point now)
+{
+    breaker.try_acquire(now).settle(verdict::success, now);
+}
 
 /// Closed, open, half-open, open again, half-open, closed.
 void live_a_life(circuit_breaker const& breaker)
@@ -55,8 +61,8 @@ lines const a_life{"event=circuit_changed policy=orders from=closed to=open",
                    "event=circuit_changed policy=orders from=open to=half_open",
                    "event=circuit_changed policy=orders from=half_open to=closed"};
 
-/// Asks from another thread, so that a lock that is held fails the test and does not hang it: the question that
-/// went unanswered is let go later.
+/// Asks from another thread, so that a lock that is held fails the test and does not hang it: the question
+/// that went unanswered is let go later.
 class interrogator
 {
 public:
@@ -149,9 +155,11 @@ TEST(circuit_breaker_handle, a_predicate_narrows_what_counts_as_a_failure)
     failure limited;
     limited.code = errc::rate_limited;
     EXPECT_EQ(gate->narrow(verdict::failure, limited), verdict::ignored);
+    EXPECT_EQ(gate->narrow(verdict::throttled, limited), verdict::ignored);
     EXPECT_EQ(gate->narrow(verdict::failure, failure{}), verdict::failure);
+    EXPECT_EQ(gate->narrow(verdict::throttled, failure{}), verdict::throttled);
     EXPECT_EQ(gate->narrow(verdict::success, limited), verdict::success);
-    EXPECT_EQ(gate->narrow(verdict::throttled, limited), verdict::throttled);
+    EXPECT_EQ(gate->narrow(verdict::ignored, limited), verdict::ignored);
 }
 
 TEST(circuit_breaker_handle, what_the_predicate_throws_comes_out)
@@ -384,7 +392,8 @@ TEST(circuit_breaker_handle, two_threads_get_one_event_per_transition)
             auto const now = t0 + round * 1s;
             auto pass = breaker.try_acquire(now);
             (void)breaker.snapshot(now);
-            pass.settle((round + static_cast<int>(thread)) % 5 == 0 ? verdict::failure : verdict::success, now);
+            pass.settle((round + static_cast<int>(thread)) % 5 == 0 ? verdict::failure : verdict::success,
+                        now);
         }
     });
     EXPECT_EQ(sink->events, breaker.snapshot(t0).generation - 1);

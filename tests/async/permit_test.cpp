@@ -217,7 +217,8 @@ TEST(permit, outlives_the_handle_it_came_from)
     EXPECT_TRUE(watched.expired());
 }
 
-/// A breaker of three trial permits that has been opened by one failure, and whose open period ends at `t0 + 5s`.
+/// A breaker of three trial permits that has been opened by one failure, and whose open period ends at `t0 +
+/// 5s`.
 circuit_breaker opened_breaker()
 {
     circuit_breaker_options o;

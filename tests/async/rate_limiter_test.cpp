@@ -43,7 +43,10 @@ admission ask(rate_limiter const& limiter, patient_call& call, time_point now = 
 class rate_limiter_handle : public ::testing::TestWithParam<rate_algorithm>
 {
 protected:
-    rate_limiter make(duration max_wait = 0s) const { return rate_limiter(ten_a_second(GetParam(), max_wait)); }
+    rate_limiter make(duration max_wait = 0s) const
+    {
+        return rate_limiter(ten_a_second(GetParam(), max_wait));
+    }
 
     /// One that has given out its burst at `t0`.
     rate_limiter spent(duration max_wait = 0s) const
@@ -75,7 +78,8 @@ TEST_P(rate_limiter_handle, grants_the_burst_and_then_refuses_with_the_time_of_t
 TEST_P(rate_limiter_handle, a_used_permit_is_spent_whatever_became_of_the_call)
 {
     auto const limiter = make();
-    for (auto const v : {verdict::success, verdict::failure, verdict::ignored}) limiter.try_acquire(t0).settle(v, t0);
+    for (auto const v : {verdict::success, verdict::failure, verdict::ignored})
+        limiter.try_acquire(t0).settle(v, t0);
     EXPECT_FALSE(limiter.try_acquire(t0));
     EXPECT_EQ(limiter.snapshot(t0).available, 0);
 }

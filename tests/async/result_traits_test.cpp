@@ -60,11 +60,11 @@ template <class T>
 class error_carrier : public ::testing::Test
 {};
 
-using carriers = ::testing::Types<result<int>, result<void>, result<no_default>, result<std::unique_ptr<int>>,
-                                  result<int, std::error_code>, result<void, std::error_code>,
-                                  std::tuple<error_code>, std::tuple<error_code, int>,
-                                  std::tuple<error_code, std::unique_ptr<int>, std::string>,
-                                  std::tuple<std::error_code>, std::tuple<std::error_code, int>>;
+using carriers =
+    ::testing::Types<result<int>, result<void>, result<no_default>, result<std::unique_ptr<int>>,
+                     result<int, std::error_code>, result<void, std::error_code>, std::tuple<error_code>,
+                     std::tuple<error_code, int>, std::tuple<error_code, std::unique_ptr<int>, std::string>,
+                     std::tuple<std::error_code>, std::tuple<std::error_code, int>>;
 TYPED_TEST_SUITE(error_carrier, carriers);
 
 TYPED_TEST(error_carrier, gives_back_keels_own_error_unchanged)
@@ -127,7 +127,8 @@ TEST(result_traits, a_tuple_may_carry_a_standard_error_code)
 {
     using traits = result_traits<std::tuple<std::error_code, int>>;
     EXPECT_FALSE(traits::error({std::error_code(), 7}));
-    EXPECT_EQ(traits::error({std::make_error_code(std::errc::broken_pipe), 7}), boost::system::errc::broken_pipe);
+    EXPECT_EQ(traits::error({std::make_error_code(std::errc::broken_pipe), 7}),
+              boost::system::errc::broken_pipe);
 }
 
 } // namespace

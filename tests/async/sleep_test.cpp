@@ -45,17 +45,14 @@ error_code code_of(std::exception_ptr const& e)
     }
 }
 
-bool was_aborted(started const& s) { return s.done() && code_of(s.error()) == asio::error::operation_aborted; }
+bool was_aborted(started const& s)
+{
+    return s.done() && code_of(s.error()) == asio::error::operation_aborted;
+}
 
 asio::awaitable<void> sleep_and_log(duration d, int name, std::vector<int>* log)
 {
     co_await sleep_for(d);
-    log->push_back(name);
-}
-
-asio::awaitable<void> sleep_to_and_log(time_point at, int name, std::vector<int>* log)
-{
-    co_await sleep_until(at);
     log->push_back(name);
 }
 

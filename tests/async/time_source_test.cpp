@@ -36,7 +36,8 @@ constexpr auto safety_net = 60s;
 class bell final : public deadline
 {
 public:
-    bell(asio::any_io_executor const& on, std::function<void()> then) : deadline(on), then_(std::move(then)) {}
+    bell(asio::any_io_executor const& on, std::function<void()> then) : deadline(on), then_(std::move(then))
+    {}
 
 private:
     void reached() override { then_(); }
@@ -274,8 +275,10 @@ TEST_F(real_time, run_returns_even_when_the_alarm_was_set_far_ahead)
     auto rung = 0;
     std::optional<bell> often;
     often.emplace(executor_, [&] {
-        if (++rung < 30) source_.arm(*often, source_.now(), source_.now());
-        else source_.disarm(tomorrow);
+        if (++rung < 30)
+            source_.arm(*often, source_.now(), source_.now());
+        else
+            source_.disarm(tomorrow);
     });
     for (auto round = 0; round < 3; ++round) {
         rung = 0;
@@ -293,8 +296,10 @@ TEST_F(real_time, run_returns_to_a_thread_that_is_asleep_when_another_disarms_th
     std::promise<void> far_ahead;
     std::optional<bell> often;
     often.emplace(executor_, [&] {
-        if (++rung < 30) source_.arm(*often, source_.now(), source_.now());
-        else far_ahead.set_value();
+        if (++rung < 30)
+            source_.arm(*often, source_.now(), source_.now());
+        else
+            far_ahead.set_value();
     });
     source_.arm(tomorrow, source_.now() + 24h, source_.now());
     source_.arm(*often, source_.now(), source_.now());
@@ -354,7 +359,9 @@ public:
     static constexpr std::size_t size = 60;
 
     tangle(unsigned seed, arm_function arm, disarm_function disarm)
-        : random_(seed), arm_(std::move(arm)), disarm_(std::move(disarm))
+        : random_(seed),
+          arm_(std::move(arm)),
+          disarm_(std::move(disarm))
     {
         for (std::size_t i = 0; i < size; ++i) start(i);
     }
@@ -366,8 +373,10 @@ public:
         if (log_.size() > 3000) return;
         for (auto k = random_() % 4; k > 0; --k) {
             auto const other = random_() % size;
-            if (armed_[other]) stop(other);
-            else start(other);
+            if (armed_[other])
+                stop(other);
+            else
+                start(other);
         }
     }
 
@@ -473,7 +482,10 @@ class indecisive final : public deadline
 {
 public:
     indecisive(asio::any_io_executor on, time_source& source, unsigned seed)
-        : deadline(executor_), executor_(std::move(on)), source_(source), random_(seed)
+        : deadline(executor_),
+          executor_(std::move(on)),
+          source_(source),
+          random_(seed)
     {}
 
     static constexpr int rounds = 300;

@@ -97,7 +97,8 @@ TEST(error, the_errors_of_others_belong_to_no_group_of_ours)
 TEST(error, an_error_of_ours_is_not_a_system_error_of_the_same_number)
 {
     for (auto const& e : all_errors) {
-        EXPECT_FALSE((make_error_code(e.error) == error_condition{e.value, boost::system::generic_category()}));
+        EXPECT_FALSE(
+            (make_error_code(e.error) == error_condition{e.value, boost::system::generic_category()}));
         EXPECT_FALSE((make_error_code(e.error) == error_code{e.value, boost::system::system_category()}));
     }
 }

@@ -83,7 +83,9 @@ TEST(option_faults, the_faults_of_a_nested_object_are_named_by_the_way_to_them)
     faults.require(false, "own", 1, "0");
     faults.merge("pump", validate(pump_options{.pressure = 4, .rest = -2s}));
     faults.merge("good", validate(pump_options{}));
-    EXPECT_EQ(faults.list(), (list{{"own", "1", "0"}, {"pump.pressure", "4", "up to 2"}, {"pump.rest", "-2s", "0 or more"}}));
+    EXPECT_EQ(
+        faults.list(),
+        (list{{"own", "1", "0"}, {"pump.pressure", "4", "up to 2"}, {"pump.rest", "-2s", "0 or more"}}));
 
     option_faults outer;
     outer.merge("ship", faults);
@@ -97,7 +99,8 @@ TEST(option_faults, no_fault_is_described_by_the_name_alone)
 
 TEST(option_faults, one_fault_is_described_without_a_separator)
 {
-    EXPECT_EQ(validate(pump_options{.pressure = 2.5}).describe("pump"), "pump: pressure is 2.5, allowed is up to 2");
+    EXPECT_EQ(validate(pump_options{.pressure = 2.5}).describe("pump"),
+              "pump: pressure is 2.5, allowed is up to 2");
 }
 
 TEST(option_faults, values_are_shown_as_people_write_them)

@@ -32,9 +32,9 @@ time_point at(std::int64_t ns) { return time_point(duration(ns)); }
 /// Numbers at which 64-bit arithmetic goes wrong, and some at which it does not.
 std::vector<std::int64_t> edges()
 {
-    std::vector<std::int64_t> all{lowest, lowest + 1, lowest + 2, lowest / 2 - 1, lowest / 2, lowest / 2 + 1, -2,
-                                  -1,     0,          1,          2,              highest / 2, highest / 2 + 1,
-                                  highest / 2 + 2,    highest - 1, highest};
+    std::vector<std::int64_t> all{
+        lowest, lowest + 1, lowest + 2,  lowest / 2 - 1,  lowest / 2,      lowest / 2 + 1, -2,     -1, 0,
+        1,      2,          highest / 2, highest / 2 + 1, highest / 2 + 2, highest - 1,    highest};
     tests::dice dice(1);
     for (int i = 0; i < 200; ++i) all.push_back(static_cast<std::int64_t>(dice.word()));
     for (int i = 0; i < 50; ++i) all.push_back(static_cast<std::int64_t>(dice.word() >> dice.below(64U)));

@@ -83,7 +83,8 @@ TEST(ParseNumber, TakesAPlainDecimal)
     EXPECT_EQ(parse_number("0.5"), 0.5);
     EXPECT_EQ(parse_number("1"), 1.0);
     EXPECT_EQ(parse_number("-2.25"), -2.25);
-    for (auto const* text : {"", " 1", "1 ", "+1", "1e3", "0x1", "inf", "-inf", "nan", "1,5", "1.5.5", "half"})
+    for (auto const* text :
+         {"", " 1", "1 ", "+1", "1e3", "0x1", "inf", "-inf", "nan", "1,5", "1.5.5", "half"})
         EXPECT_EQ(parse_number(text), std::nullopt) << '"' << text << '"';
 }
 

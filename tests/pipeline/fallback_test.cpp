@@ -190,6 +190,16 @@ TEST(fallback_in_a_pipeline, of_another_type_ends_the_call_before_it_begins)
     EXPECT_EQ(op.started(), 0U);
 }
 
+TEST(fallback_in_a_pipeline, has_no_answer_when_a_limit_further_out_has_passed)
+{
+    simulation world;
+    pipeline const p{timeout{{.limit = 1s}}, fallback{7}};
+    scripted<int> op;
+    op.hangs();
+
+    EXPECT_EQ(world.run(p.run(op)).error(), errc::timed_out);
+}
+
 TEST(fallback_in_a_pipeline, makes_a_success_of_it_for_a_breaker_outside)
 {
     simulation world;

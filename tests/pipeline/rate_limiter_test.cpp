@@ -82,6 +82,19 @@ TEST(rate_limiter_in_a_pipeline, gives_the_reservation_of_a_cancelled_call_back)
     EXPECT_EQ(op.started(), 2U);
 }
 
+TEST(rate_limiter_in_a_pipeline, begins_with_its_initial_tokens_whenever_it_is_first_used)
+{
+    simulation world;
+    world.advance(24h);
+    pipeline const p{rate_limiter{{.permits = 1, .per = 1h, .burst = 10, .initial = 2}}};
+    scripted<int> op;
+    op.returns(42);
+
+    EXPECT_TRUE(world.run(p.run(op)).ok());
+    EXPECT_TRUE(world.run(p.run(op)).ok());
+    EXPECT_EQ(world.run(p.run(op)).error(), errc::rate_limited);
+}
+
 TEST(rate_limiter_in_a_pipeline, spends_nothing_for_a_call_that_an_outer_gate_refused)
 {
     simulation world;

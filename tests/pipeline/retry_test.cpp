@@ -58,6 +58,27 @@ TEST(retry_in_a_pipeline, gives_an_exception_back_as_the_same_object)
     EXPECT_EQ(op.started(), 2U);
 }
 
+TEST(retry_in_a_pipeline, without_pauses_still_lets_others_run)
+{
+    simulation world;
+    scripted<int> op;
+    op.fails(reset());
+    retry_options options;
+    options.max_attempts = std::nullopt;
+    options.max_duration = 1s;
+    options.backoff = constant{.base = 0ms};
+    pipeline const p{retry{options, no_retry_budget}};
+    asio::cancellation_signal signal;
+    auto ended = false;
+    asio::co_spawn(world.context(), p.run(op),
+                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr, auto const&...) { ended = true; }));
+    for (auto turn = 0; turn < 10; ++turn) EXPECT_TRUE(world.clock().step(world.context()));
+    EXPECT_EQ(op.started(), 11U);
+    signal.emit(asio::cancellation_type::terminal);
+    world.clock().settle(world.context());
+    EXPECT_TRUE(ended) << "a cancellation gets through";
+}
+
 TEST(retry_in_a_pipeline, asks_the_predicate)
 {
     simulation world;

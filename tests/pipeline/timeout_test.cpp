@@ -249,6 +249,78 @@ TEST(an_abandoning_timeout, takes_the_users_word_for_what_an_operation_owns)
     EXPECT_EQ(op.running(), 0U);
 }
 
+TEST(an_abandoning_timeout, leaves_no_orphan_of_an_operation_that_unwinds_at_once)
+{
+    simulation world;
+    scripted<int> op;
+    op.hangs();
+    bulkhead const compartment{{.max_concurrent = 1}};
+    pipeline const p{timeout{{.limit = 1s, .on_expiry = abandon}}, compartment};
+
+    EXPECT_EQ(world.run(p.run(owning(op))).error(), errc::timed_out);
+    EXPECT_EQ(p.orphans(), 0U);
+    EXPECT_EQ(compartment.snapshot().running, 0U);
+    EXPECT_EQ(world.elapsed(), 1s);
+}
+
+asio::awaitable<int> deaf_answer(failure const& why)
+{
+    scripted<int> op;
+    op.takes(3s).ignoring_cancellation().returns(why.code == reset() ? 7 : 0);
+    co_return co_await op();
+}
+
+TEST(an_abandoning_timeout, may_leave_a_fallback_behind_that_still_looks_at_what_failed)
+{
+    simulation world;
+    pipeline const p{timeout{{.limit = 1s, .on_expiry = abandon}}, fallback{deaf_answer}};
+    scripted<int> op;
+    op.fails(reset());
+
+    EXPECT_EQ(world.run(p.run(owning(op))).error(), errc::timed_out);
+    EXPECT_EQ(p.orphans(), 1U);
+    world.drain();
+    EXPECT_EQ(p.orphans(), 0U);
+}
+
+TEST(a_timeout_that_has_passed, lets_no_policy_further_in_be_asked)
+{
+    simulation world;
+    auto const sink = std::make_shared<recorder>();
+    rate_limiter const limiter{{.permits = 1, .per = 1h}};
+    pipeline const p{{.sink = sink}, timeout{{.limit = 0s}}, limiter};
+    scripted<int> op;
+    op.returns(1);
+
+    EXPECT_EQ(world.run(p.run(op)).error(), errc::timed_out);
+    EXPECT_EQ(limiter.snapshot(world.clock().now()).available, 1);
+    EXPECT_EQ(sink->lines(), std::vector<std::string>{
+                                 "event=timed_out pipeline=pipeline policy=timeout limit=0ns operation=not_started"});
+}
+
+asio::awaitable<int> hold(std::shared_ptr<int> token)
+{
+    co_return *token;
+}
+
+asio::awaitable<long> most_alive_during(pipeline p, std::shared_ptr<int> token)
+{
+    long most = 0;
+    for (auto i = 0; i < 10'000; ++i) {
+        (void)co_await p(hold, token);
+        most = std::max(most, token.use_count());
+    }
+    co_return most;
+}
+
+TEST(a_loop_over_calls_that_never_suspend, does_not_pile_up_finished_attempts)
+{
+    simulation world;
+    auto const token = std::make_shared<int>(1);
+
+    EXPECT_LT(world.run(most_alive_during(pipeline{timeout{{.limit = 1s}}}, token)), 50);
+}
+
 TEST(a_timeout_with_grace, waits_a_little_longer_and_then_abandons)
 {
     simulation world;

@@ -28,7 +28,10 @@ admission reserved(time_point now, time_point until, std::uint32_t weight = 1)
     return admission::reserved({0, now, weight}, until);
 }
 
-admission refused(std::optional<time_point> retry_at) { return admission::refused(errc::rate_limited, retry_at); }
+admission refused(std::optional<time_point> retry_at)
+{
+    return admission::refused(errc::rate_limited, retry_at);
+}
 
 // A life
 
@@ -156,7 +159,8 @@ struct arrival
     std::int64_t weight;
 };
 
-/// Random calls, of which some wait and some of those give up; those that started, in the order of their start.
+/// Random calls, of which some wait and some of those give up; those that started, in the order of their
+/// start.
 std::vector<arrival> starts(limiter& limit, tests::dice& dice, int calls)
 {
     std::vector<arrival> admitted;
@@ -248,12 +252,13 @@ TEST(rate_limiter, every_option_out_of_range_is_reported_at_once)
                                      .max_wait = -1ms,
                                      .algorithm = rate_algorithm::gcra,
                                      .initial = 5};
-    EXPECT_EQ(validate(wrong).list(), (faults{{"permits", "0", "at least 1"},
-                                              {"per", "-1s", "above 0 up to 24h"},
-                                              {"permits", "0", "at most one per nanosecond of per"},
-                                              {"burst", "0", "at least 1, or nullopt"},
-                                              {"max_wait", "-1ms", "0 or more"},
-                                              {"initial", "5", "nullopt, unless the algorithm is token_bucket"}}));
+    EXPECT_EQ(validate(wrong).list(),
+              (faults{{"permits", "0", "at least 1"},
+                      {"per", "-1s", "above 0 up to 24h"},
+                      {"permits", "0", "at most one per nanosecond of per"},
+                      {"burst", "0", "at least 1, or nullopt"},
+                      {"max_wait", "-1ms", "0 or more"},
+                      {"initial", "5", "nullopt, unless the algorithm is token_bucket"}}));
 }
 
 TEST(rate_limiter, without_a_burst_only_the_permits_are_to_blame)
@@ -265,8 +270,13 @@ TEST(rate_limiter, the_period_is_above_zero_and_at_most_a_day)
 {
     EXPECT_EQ(validate(rate_limiter_options{.permits = 1, .per = 24h + 1ns}).list(),
               (faults{{"per", "1440min", "above 0 up to 24h"}}));
-    EXPECT_EQ(validate(rate_limiter_options{.permits = 1, .per = duration::max(), .burst = 1}).list().at(0).field, "per");
+    EXPECT_EQ(
+        validate(rate_limiter_options{.permits = 1, .per = duration::max(), .burst = 1}).list().at(0).field,
+        "per");
     EXPECT_EQ(validate(rate_limiter_options{.permits = 1, .per = duration::min()}).list().at(0).field, "per");
+    EXPECT_EQ(
+        validate(rate_limiter_options{.permits = 1, .per = 0ns}).list(),
+        (faults{{"per", "0ns", "above 0 up to 24h"}, {"permits", "1", "at most one per nanosecond of per"}}));
     EXPECT_TRUE(validate(rate_limiter_options{.permits = 1, .per = 24h}).empty());
     EXPECT_TRUE(validate(rate_limiter_options{.permits = 1, .per = 1ns}).empty());
 }
@@ -293,8 +303,9 @@ TEST(rate_limiter, options_out_of_range_make_no_limiter)
         limiter limit({.permits = 0, .max_wait = -1s});
         FAIL() << "two options are out of range";
     } catch (invalid_options const& e) {
-        EXPECT_STREQ(e.what(),
-                     "rate_limiter: permits is 0, allowed is at least 1; max_wait is -1s, allowed is 0 or more");
+        EXPECT_STREQ(
+            e.what(),
+            "rate_limiter: permits is 0, allowed is at least 1; max_wait is -1s, allowed is 0 or more");
     }
 }
 

@@ -12,8 +12,8 @@
 namespace keel::tests {
 
 /// A circuit breaker as one would write it from its description alone: it keeps every counted outcome of its
-/// generation, and looks through them again for each decision. Ratios are whole per cents here, the multiplier
-/// is a whole number, and every duration is far from overflowing.
+/// generation, and looks through them again for each decision. Ratios are whole per cents here, the
+/// multiplier is a whole number, and every duration is far from overflowing.
 class naive_breaker
 {
 public:
@@ -39,9 +39,12 @@ public:
     bool admit(time_point now)
     {
         if (state_ == circuit_state::open && now >= until_) enter(circuit_state::half_open, now);
-        if (state_ == circuit_state::half_open && rules_.half_open_max && now - since_ >= *rules_.half_open_max) trip(now);
+        if (state_ == circuit_state::half_open && rules_.half_open_max &&
+            now - since_ >= *rules_.half_open_max)
+            trip(now);
         if (state_ == circuit_state::closed) return true;
-        if (state_ != circuit_state::half_open || in_flight_ + outcomes_.size() >= rules_.permits) return false;
+        if (state_ != circuit_state::half_open || in_flight_ + outcomes_.size() >= rules_.permits)
+            return false;
         ++in_flight_;
         return true;
     }
@@ -82,7 +85,8 @@ public:
     std::size_t failures_in_a_row() const
     {
         if (state_ != circuit_state::closed || !rules_.in_a_row) return 0;
-        auto const success = std::find_if(outcomes_.rbegin(), outcomes_.rend(), [](auto& o) { return !o.failed; });
+        auto const success =
+            std::find_if(outcomes_.rbegin(), outcomes_.rend(), [](auto& o) { return !o.failed; });
         return static_cast<std::size_t>(success - outcomes_.rbegin());
     }
 
@@ -116,7 +120,8 @@ private:
             return;
         }
         auto const seen = window(now);
-        auto const needed = std::min(rules_.min_calls, rules_.last.value_or(std::numeric_limits<std::size_t>::max()));
+        auto const needed =
+            std::min(rules_.min_calls, rules_.last.value_or(std::numeric_limits<std::size_t>::max()));
         if (seen.total >= needed && bad(seen)) trip(now);
     }
 

@@ -54,8 +54,8 @@ inline std::ostream& operator<<(std::ostream& out, option_fault const& fault)
 
 inline std::ostream& operator<<(std::ostream& out, grant const& pass)
 {
-    return out << "{generation " << pass.generation << ", at " << pass.at.time_since_epoch().count() << "ns, weight "
-               << pass.weight << '}';
+    return out << "{generation " << pass.generation << ", at " << pass.at.time_since_epoch().count()
+               << "ns, weight " << pass.weight << '}';
 }
 
 inline std::ostream& operator<<(std::ostream& out, admission::kind what)
@@ -72,8 +72,10 @@ inline std::ostream& operator<<(std::ostream& out, admission::kind what)
 inline std::ostream& operator<<(std::ostream& out, admission const& a)
 {
     out << a.what;
-    if (a.what == admission::kind::refused) out << ": " << a.why;
-    else out << ' ' << a.pass;
+    if (a.what == admission::kind::refused)
+        out << ": " << a.why;
+    else
+        out << ' ' << a.pass;
     if (a.at) out << ", at " << a.at->time_since_epoch().count() << "ns";
     return out;
 }
@@ -96,9 +98,15 @@ inline std::ostream& operator<<(std::ostream& out, retry_after const& next)
     return out << "retry after " << next.pause.count() << "ns";
 }
 
-inline std::ostream& operator<<(std::ostream& out, give_up const& end) { return out << "give up: " << end.why; }
+inline std::ostream& operator<<(std::ostream& out, give_up const& end)
+{
+    return out << "give up: " << end.why;
+}
 
-inline std::ostream& operator<<(std::ostream& out, await_operation const&) { return out << "await the operation"; }
+inline std::ostream& operator<<(std::ostream& out, await_operation const&)
+{
+    return out << "await the operation";
+}
 
 inline std::ostream& operator<<(std::ostream& out, await_until const& wait)
 {

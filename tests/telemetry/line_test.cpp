@@ -28,7 +28,8 @@ using fields = std::vector<std::pair<std::string, std::string>>;
 class any_category final : public boost::system::error_category
 {
 public:
-    any_category(std::string name, std::string message) : name_(std::move(name)), message_(std::move(message)) {}
+    any_category(std::string name, std::string message) : name_(std::move(name)), message_(std::move(message))
+    {}
 
     char const* name() const noexcept override { return name_.c_str(); }
     std::string message(int) const override { return message_; }
@@ -68,11 +69,17 @@ std::vector<sample> one_of_each(outside const& o)
         {circuit_changed{o.by(), o.from, o.to},
          {{"event", "circuit_changed"}, pipeline, policy, {"from", o.from}, {"to", o.to}}},
         {retry_scheduled{o.by(), 2, 73ms, o.error()},
-         {{"event", "retry_scheduled"}, pipeline, policy, {"next_attempt", "2"}, {"pause", "73ms"}, error, code}},
+         {{"event", "retry_scheduled"},
+          pipeline,
+          policy,
+          {"next_attempt", "2"},
+          {"pause", "73ms"},
+          error,
+          code}},
         {retry_stopped{o.by(), 3, o.from, o.error()},
          {{"event", "retry_stopped"}, pipeline, policy, {"attempts", "3"}, {"why", o.from}, error, code}},
-        {timed_out{o.by(), 2s, true},
-         {{"event", "timed_out"}, pipeline, policy, {"limit", "2s"}, {"operation", "abandoned"}}},
+        {timed_out{o.by(), 2s, o.to},
+         {{"event", "timed_out"}, pipeline, policy, {"limit", "2s"}, {"operation", o.to}}},
         {rejected{o.by(), o.error(), 5s},
          {{"event", "rejected"}, pipeline, policy, error, code, {"retry_after", "5s"}}},
         {fell_back{o.by(), o.error()}, {{"event", "fell_back"}, pipeline, policy, error, code}},
@@ -111,7 +118,8 @@ private:
 
     void expect(char c)
     {
-        if (take() != c) throw std::runtime_error(std::string("expected ") + c + " before: " + std::string(rest_));
+        if (take() != c)
+            throw std::runtime_error(std::string("expected ") + c + " before: " + std::string(rest_));
     }
 
     std::string until(char end)
@@ -177,8 +185,10 @@ TEST(line, a_circuit_change)
 TEST(line, a_scheduled_retry)
 {
     auto const line = to_line(retry_scheduled{payments, 2, 73ms, asio::error::connection_reset});
-    EXPECT_EQ(line.rfind("event=retry_scheduled pipeline=payments policy=retry next_attempt=2 pause=73ms error=\"", 0),
-              0u)
+    EXPECT_EQ(
+        line.rfind("event=retry_scheduled pipeline=payments policy=retry next_attempt=2 pause=73ms error=\"",
+                   0),
+        0u)
         << line;
     EXPECT_TRUE(line.ends_with(" code=system:104")) << line;
 }
@@ -191,9 +201,9 @@ TEST(line, the_end_of_a_retry_loop)
 
 TEST(line, a_timeout)
 {
-    EXPECT_EQ(to_line(timed_out{payments, 1500ms, false}),
+    EXPECT_EQ(to_line(timed_out{payments, 1500ms, "ended"}),
               "event=timed_out pipeline=payments policy=retry limit=1.5s operation=ended");
-    EXPECT_EQ(to_line(timed_out{payments, 800ms, true}),
+    EXPECT_EQ(to_line(timed_out{payments, 800ms, "abandoned"}),
               "event=timed_out pipeline=payments policy=retry limit=800ms operation=abandoned");
 }
 
@@ -247,8 +257,8 @@ TEST(line, escapes_line_ends_control_bytes_and_everything_beyond_ascii)
 TEST(line, no_field_of_any_event_can_end_the_line_or_forge_another_field)
 {
     for (auto const* const attack :
-         {"x\nevent=rejected", "x\r\nevent=rejected", "x\" event=\"rejected", "x event=rejected", "x\\", "\\\"", "=",
-          "\"", " ", "\x1b[31m", "\x7f", "\xe2\x80\xa8", "\x85", "\xff"}) {
+         {"x\nevent=rejected", "x\r\nevent=rejected", "x\" event=\"rejected", "x event=rejected", "x\\",
+          "\\\"", "=", "\"", " ", "\x1b[31m", "\x7f", "\xe2\x80\xa8", "\x85", "\xff"}) {
         auto const o = all_of(attack);
         for (auto const& [what, expected] : one_of_each(o)) {
             auto const line = to_line(what);

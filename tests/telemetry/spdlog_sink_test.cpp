@@ -77,7 +77,7 @@ std::vector<event> one_of_each()
     return {circuit_changed{by, "closed", "open"},
             retry_scheduled{by, 2, 73ms, boost::asio::error::connection_reset},
             retry_stopped{by, 3, "attempts", boost::asio::error::connection_reset},
-            timed_out{by, 2s, false},
+            timed_out{by, 2s, "ended"},
             rejected{by, errc::circuit_open, 5s},
             fell_back{by, errc::circuit_open},
             orphan_ended{by}};
@@ -90,8 +90,9 @@ TEST(spdlog_sink, writes_one_line_per_event_with_its_level)
     std::vector<std::string> expected;
     for (auto const& e : one_of_each()) {
         out.on(e);
-        auto const warns = std::holds_alternative<circuit_changed>(e) || std::holds_alternative<retry_stopped>(e) ||
-                           std::holds_alternative<timed_out>(e) || std::holds_alternative<rejected>(e);
+        auto const warns = std::holds_alternative<circuit_changed>(e) ||
+                           std::holds_alternative<retry_stopped>(e) || std::holds_alternative<timed_out>(e) ||
+                           std::holds_alternative<rejected>(e);
         expected.push_back((warns ? "warning|" : "info|") + to_line(e));
     }
     EXPECT_EQ(book.lines(), expected);
@@ -110,7 +111,8 @@ TEST(spdlog_sink, braces_in_a_name_are_no_format)
     logbook book;
     spdlog_sink out(book.logger());
     out.on(orphan_ended{{"{} {0} {nobody} %v", {}, time_point{}}});
-    EXPECT_EQ(book.lines(), std::vector<std::string>{"info|event=orphan_ended pipeline=\"{} {0} {nobody} %v\""});
+    EXPECT_EQ(book.lines(),
+              std::vector<std::string>{"info|event=orphan_ended pipeline=\"{} {0} {nobody} %v\""});
 }
 
 TEST(spdlog_sink, writes_nothing_below_the_loggers_level)

@@ -109,8 +109,8 @@ struct fallback_state
 ///
 /// An alternative must produce the type the operation returns, or the value inside it when that type carries an
 /// error; otherwise the call ends at once with `errc::fallback_type_mismatch`, before the operation runs.
-/// A function that is a coroutine must take its parameter by value if it keeps it beyond its first suspension.
-/// What an alternative throws becomes the result of the call. The caller's cancellation is never replaced.
+/// A function may refer to its parameter until the awaitable it returns has ended. A classifier judges the answer,
+/// as it does the operation's. What an alternative throws becomes the result of the call. The caller's cancellation is never replaced.
 ///
 /// A cheap handle; building it (`when`) is not thread-safe and must be over before it is used.
 class fallback

@@ -16,7 +16,8 @@ namespace keel {
 /// The answer of a gate's `try_acquire`: a permit, or a refusal.
 ///
 /// A permit must be settled once with what became of the call. Destroying it unsettled settles it as *ignored*,
-/// so it comes home whatever happens. It keeps its gate alive. Move-only; not thread-safe itself.
+/// so it comes home whatever happens (that of a rate limiter is spent when it is granted). It keeps its gate alive.
+/// Move-only; not thread-safe itself.
 class [[nodiscard]] permit
 {
 public:

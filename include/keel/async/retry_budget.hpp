@@ -1,5 +1,6 @@
 #pragma once
 
+#include <keel/async/time_source.hpp>
 #include <keel/core/time.hpp>
 #include <keel/policy/retry_budget.hpp>
 
@@ -17,7 +18,7 @@ public:
     /// \throws invalid_options naming every option that is out of range
     explicit retry_budget(retry_budget_options = {});
 
-    retry_budget_snapshot snapshot(time_point now) const;
+    retry_budget_snapshot snapshot(time_point now = steady_now()) const;
 
     /// The verbs of `policy::retry_budget`, under a lock.
     void call_started(time_point now) const;

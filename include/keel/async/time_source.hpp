@@ -37,7 +37,8 @@ private:
     friend class time_source;
 
     asio::any_io_executor const* executor_;
-    bool fired_ = false; ///< Taken from the heap; `reached` is on its way.
+    bool armed_ = false; ///< Belongs to the executor, so that disarming what is not armed needs no lock.
+    bool fired_ = false; ///< Taken from the heap; `reached` is on its way. Under the lock.
 };
 
 /// The clock and the deadlines of one execution context: a service of it, made at the first use.

@@ -63,7 +63,7 @@ struct judged<R (*)(A)>
 ///     keel::classifier{[](response const& r) { return r.status < 500 ? verdict::success : verdict::failure; }}
 ///
 /// For `failure const&` it judges what the operation threw, or the error its result carries. Results of types
-/// without a classifier are successes, errors are failures. If it throws, the call ends with what it threw.
+/// without a classifier are successes, errors are failures. It also judges what a fallback answers. If it throws, the call ends with what it threw.
 class classifier
 {
 public:

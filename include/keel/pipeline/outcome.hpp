@@ -53,6 +53,9 @@ class [[nodiscard]] outcome
 public:
     using value_type = value_of<T>;
 
+    /// The outcome of nothing: no value, no error, not `ok()`. Asio makes one when it spawns a coroutine.
+    outcome() = default;
+
     outcome(std::optional<value_type> value, failure why, call_report report)
         : value_(std::move(value)), failure_(std::move(why)), report_(std::move(report))
     {}

@@ -19,7 +19,7 @@ namespace keel {
 
 struct bulkhead_options
 {
-    /// Shown in events, errors and snapshots.
+    /// Shown in events and outcomes.
     std::string name = "bulkhead";
 
     /// How many calls may be in flight. At least 1.

@@ -59,7 +59,7 @@ struct consecutive_window
 
 struct circuit_breaker_options
 {
-    /// Shown in events, errors and snapshots.
+    /// Shown in events and outcomes.
     std::string name = "circuit_breaker";
 
     /// Which outcomes are looked at.
@@ -75,7 +75,8 @@ struct circuit_breaker_options
     /// A call that takes longer than this is slow, whether it succeeds or fails. Not negative. Default: off.
     std::optional<duration> slow_call = std::nullopt;
 
-    /// Opens when `slow / total` is at or above this. Above 0, up to 1. Needs `slow_call`. Default: off.
+    /// Opens when `slow / total` is at or above this. Above 0, up to 1. Needs `slow_call`, and a window of another
+    /// kind than consecutive. Default: off.
     std::optional<double> slow_ratio = std::nullopt;
 
     /// How long the circuit stays open before trial calls are let in. Above 0.
@@ -92,10 +93,11 @@ struct circuit_breaker_options
     std::size_t half_open_permits = 3;
 
     /// A circuit that has been half-open for this long opens again at the next call, so that trials which never
-    /// end cannot keep it half-open. Above 0. `nullopt`: no limit.
-    std::optional<duration> half_open_max = std::chrono::seconds(30);
+    /// end cannot keep it half-open. Much longer than `half_open_permits` calls usually take to arrive and end, or
+    /// a target that is well but seldom called stays open. Above 0. `nullopt`: no limit.
+    std::optional<duration> half_open_max = std::chrono::minutes(5);
 
-    /// Asked about each failure before it is counted: does it speak against the dependency? False makes it
+    /// Asked about each failure (and throttling) before it is counted: does it speak against the dependency? False makes it
     /// *ignored*. If it throws, the failure is counted and the call ends with what it threw. Default: all do.
     std::function<bool(failure const&)> failure_if{};
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 // A fallback protects the caller from a failure it can live with: it answers with something else, such as the
-// last known value. It runs at most once per call, after everything inside it has given up.
+// last known value. It runs after everything inside it has given up: once, unless a retry stands outside it.
 //
 // It does not hide a cancellation by the caller, and it does not repeat the operation (`retry` does).
 
@@ -19,7 +19,7 @@ namespace keel {
 
 struct fallback_options
 {
-    /// Shown in events, errors and outcomes.
+    /// Shown in events and outcomes.
     std::string name = "fallback";
 };
 

@@ -20,7 +20,8 @@
 
 namespace keel {
 
-/// Two ways to keep the same promise. They admit exactly the same calls.
+/// Two ways to keep the same promise. Where `per / permits` is a whole number of nanoseconds they admit exactly
+/// the same calls.
 enum class rate_algorithm : std::uint8_t {
     token_bucket, ///< Counts tokens: exact for every rate, shows how many are left.
     gcra,         ///< One timestamp of state. The time per call is rounded up to a nanosecond.
@@ -28,7 +29,7 @@ enum class rate_algorithm : std::uint8_t {
 
 struct rate_limiter_options
 {
-    /// Shown in events, errors and snapshots.
+    /// Shown in events and outcomes.
     std::string name = "rate_limiter";
 
     /// How many calls may start in each `per`, in the long run. 1 to 4 294 967 295, at most one per nanosecond.
@@ -37,7 +38,7 @@ struct rate_limiter_options
     /// The period `permits` is meant for. Above 0, up to 24 h.
     duration per = std::chrono::seconds(1);
 
-    /// How many calls may start at once after a quiet time. At least 1, and `burst * per` up to 145 years.
+    /// How many calls may start at once after a quiet time. At least 1, and no more than arrive in 145 years.
     /// `nullopt`: as many as `permits`.
     std::optional<std::uint32_t> burst = std::nullopt;
 
@@ -47,7 +48,7 @@ struct rate_limiter_options
 
     rate_algorithm algorithm = rate_algorithm::token_bucket;
 
-    /// Tokens at the start (token bucket only). `nullopt`: full.
+    /// Tokens when the limiter is first used (token bucket only). `nullopt`: full.
     std::optional<std::uint32_t> initial = std::nullopt;
 };
 
@@ -68,6 +69,9 @@ class rate_limiter
 public:
     /// \throws invalid_options
     explicit rate_limiter(rate_limiter_options);
+
+    /// Fills begin at `now` and not at time 0. Call it before anything else, or not at all.
+    void start(time_point now);
 
     /// May a call of `weight` start? Granted, reserved for a later time within `max_wait`, or refused with the
     /// time at which it could start. Refusing spends nothing.

@@ -32,7 +32,7 @@ struct retry_options
     /// Attempts in all, the first one included. At least 1. `nullopt`: no limit; then `max_duration` is needed.
     std::optional<std::uint32_t> max_attempts = 3;
 
-    /// No attempt starts later than this after the first one began. Above 0. `nullopt`: no limit.
+    /// No pause ends later than this after the call reached the retry. Above 0. `nullopt`: no limit.
     std::optional<duration> max_duration = std::nullopt;
 
     /// The pause before each retry.

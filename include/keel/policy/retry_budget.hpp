@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <variant>
 
 // A retry budget protects a struggling dependency from the retries of all its callers together: it bounds the
@@ -34,7 +33,7 @@ struct failure_threshold
 };
 
 /// Retries up to `ratio` of the requests of the last `ttl`, and `min_per_second` in any case (as in Finagle).
-/// Funded by requests: above 1 + ratio of the capacity it lets retries sustain an overload.
+/// Funded by requests: where load * (1 + ratio) exceeds what the target can bear, retries keep the overload alive.
 struct ratio_window
 {
     duration ttl = std::chrono::seconds(10); ///< 1 ms to 1 h, in ten slices.
@@ -54,15 +53,12 @@ struct concurrency_share
 struct retry_cost
 {
     std::size_t capacity = 500;    ///< 1 to 1 000 000.
-    std::size_t retry = 5;         ///< 0 to `capacity`.
-    std::size_t after_timeout = 10; ///< 0 to `capacity`.
+    std::size_t retry = 5;         ///< 1 to `capacity`.
+    std::size_t after_timeout = 10; ///< 1 to `capacity`.
 };
 
 struct retry_budget_options
 {
-    /// Shown in events and snapshots.
-    std::string name = "retry_budget";
-
     std::variant<success_bucket, failure_threshold, ratio_window, concurrency_share, retry_cost> kind =
         success_bucket{};
 };

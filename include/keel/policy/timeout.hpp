@@ -21,31 +21,29 @@ namespace keel {
 class on_expiry
 {
 public:
-    enum class mode : std::uint8_t { cooperate, grace, abandon };
+    /// \param grace how long to wait for the operation before it is left behind; `nullopt`: for ever
+    constexpr explicit on_expiry(std::optional<duration> grace) : grace_(grace) {}
 
-    constexpr on_expiry(mode m, duration grace) : mode_(m), grace_(grace) {}
-
-    constexpr mode how() const noexcept { return mode_; }
-    constexpr duration grace() const noexcept { return grace_; }
+    constexpr bool may_abandon() const noexcept { return grace_.has_value(); }
+    constexpr std::optional<duration> grace() const noexcept { return grace_; }
 
 private:
-    mode mode_;
-    duration grace_;
+    std::optional<duration> grace_;
 };
 
 /// Wait until the operation has unwound. The call may return late, but nothing of it is still running.
-inline constexpr on_expiry cooperate{on_expiry::mode::cooperate, duration::zero()};
+inline constexpr on_expiry cooperate{std::nullopt};
 
-/// Return at once. The operation goes on as an orphan until it ends by itself: it keeps the permits of every
-/// bulkhead inside the timeout, and must own everything it uses.
-inline constexpr on_expiry abandon{on_expiry::mode::abandon, duration::zero()};
+/// Cooperate for this long, then return. The operation goes on as an orphan until it ends by itself: it keeps the
+/// permits of every bulkhead inside the timeout, and must own everything it uses. Not negative.
+constexpr on_expiry grace(duration d) { return on_expiry(d); }
 
-/// Cooperate for this long, then abandon.
-constexpr on_expiry grace(duration d) { return {on_expiry::mode::grace, d}; }
+/// Return as soon as the operation has had one turn of the event loop to unwind: `grace` of no length.
+inline constexpr on_expiry abandon = grace(duration::zero());
 
 struct timeout_options
 {
-    /// Shown in events, errors and outcomes.
+    /// Shown in events and outcomes.
     std::string name = "timeout";
 
     /// How long everything inside may take. 0 or less: the call fails without starting the operation.

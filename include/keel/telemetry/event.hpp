@@ -46,12 +46,12 @@ struct retry_stopped
     error_code error{};
 };
 
-/// A timeout passed. `abandoned`: the operation is still running.
+/// A timeout passed.
 struct timed_out
 {
     origin by;
     duration limit{};
-    bool abandoned = false;
+    std::string_view operation{}; ///< What became of it: `ended`, `abandoned` (still running) or `not_started`.
 };
 
 /// A policy refused a call; the operation was not run.

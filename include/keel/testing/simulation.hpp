@@ -22,8 +22,12 @@ namespace keel::testing {
 class started
 {
 public:
-    /// Cancels it, as `cancellation_signal::emit` does for a coroutine spawned with a slot.
-    void cancel(asio::cancellation_type type = asio::cancellation_type::terminal) const { state_->signal.emit(type); }
+    /// Cancels it, as `cancellation_signal::emit` does for a coroutine spawned with a slot. Does nothing when it has
+    /// ended, or has been destroyed with the simulation.
+    void cancel(asio::cancellation_type type = asio::cancellation_type::terminal) const
+    {
+        if (!state_->alive.expired()) state_->signal.emit(type);
+    }
 
     bool done() const noexcept { return state_->done; }
     /// What it threw, when done; null if nothing.
@@ -34,6 +38,7 @@ private:
     struct state
     {
         asio::cancellation_signal signal;
+        std::weak_ptr<void> alive; ///< What the coroutine's frame owns.
         bool done = false;
         std::exception_ptr error;
     };

@@ -69,8 +69,8 @@ void runtime::enlist(parking& p)
 
 void runtime::strike(parking& p) noexcept
 {
-    std::lock_guard lock(mutex_);
     if (!p.enlisted_) return;
+    std::lock_guard lock(mutex_);
     (p.previous_ ? p.previous_->next_ : parked_) = p.next_;
     if (p.next_) p.next_->previous_ = p.previous_;
     p.enlisted_ = false;

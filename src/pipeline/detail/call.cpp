@@ -82,6 +82,12 @@ call::action call::next(bool caller_cancelled)
     }
 }
 
+std::shared_ptr<failure const> call::share_what_failed()
+{
+    shared_failure_ = std::make_shared<failure const>(failure_);
+    return shared_failure_;
+}
+
 void call::refuse(errc why)
 {
     conclude(policy_failure(why), verdict::ignored, keel::ended_by::rejection, nobody);
@@ -94,6 +100,10 @@ std::optional<call::action> call::step_in()
 {
     if (caller_cancelled_) {
         fail_by_caller();
+        return std::nullopt;
+    }
+    if (deadline_ <= now_) {
+        fail_timed_out(owner_, verdict::ignored, "not_started");
         return std::nullopt;
     }
     if (index_ == plan_->steps.size()) return begin_attempt();
@@ -143,10 +153,6 @@ std::optional<call::action> call::enter(fallback_step const&)
 
 std::optional<call::action> call::begin_attempt()
 {
-    if (deadline_ <= now_) {
-        fail_timed_out(owner_, verdict::ignored, false);
-        return std::nullopt;
-    }
     ++attempts_;
     stage_ = stage::running;
     return deadline_ == never ? action::run : action::supervise;
@@ -173,7 +179,7 @@ void call::turn_over()
     read_clock();
     if (granted) return go_in(pass);
     if (caller_cancelled_) return fail_by_caller();
-    if (now_ >= deadline_) return fail_timed_out(owner_, verdict::ignored, false);
+    if (now_ >= deadline_) return fail_timed_out(owner_, verdict::ignored, "not_started");
     reject(errc::bulkhead_wait_expired, std::nullopt);
 }
 
@@ -231,7 +237,7 @@ void call::ended(bool caller_cancelled, bool has_value, judgement what, failure 
         conclude(std::move(why), what.what, by, step);
         has_value_ = true;
     } else if (cut_short != nobody) {
-        fail_timed_out(cut_short, verdict::failure, false);
+        fail_timed_out(cut_short, verdict::failure, "ended");
     } else if (caller_cancelled_) {
         conclude(std::move(why), verdict::ignored, keel::ended_by::caller, nobody);
         has_value_ = has_value;
@@ -266,7 +272,7 @@ void call::leave_behind(std::shared_ptr<attempt_base> const& running)
     running->luggage = std::move(luggage);
     auto const cut_short = std::exchange(expired_, nobody);
     if (cut_short == nobody) fail_by_caller();
-    else fail_timed_out(cut_short, verdict::failure, true);
+    else fail_timed_out(cut_short, verdict::failure, "abandoned");
 }
 
 // --- outwards ---------------------------------------------------------------------------------------------------
@@ -294,7 +300,7 @@ std::optional<call::action> call::leave(gate_step const& step)
 verdict call::verdict_for(gate& g)
 {
     auto const seen = verdict_;
-    if (seen != verdict::failure) return seen;
+    if (seen != verdict::failure && seen != verdict::throttled) return seen;
     try {
         return g.narrow(seen, failure_);
     } catch (...) {
@@ -322,6 +328,7 @@ std::optional<call::action> call::leave(retry_step const& step)
         if (step.budget) step.budget->succeeded(charged);
         return stop_retrying(step, retry_stop::success);
     }
+    if (has_value_ && verdict_ == verdict::ignored) return stop_retrying(step, retry_stop::success);
     if (ended_by_ == keel::ended_by::caller) return stop_retrying(step, retry_stop::cancelled);
     if (ended_by_ == keel::ended_by::timeout && ended_step_ < index_) return stop_retrying(step, retry_stop::deadline);
     if (!is_retryable(*step.options)) return stop_retrying(step, retry_stop::not_retryable);
@@ -342,16 +349,14 @@ std::optional<call::action> call::leave(retry_step const& step)
     auto const pause = std::get<policy::retry_after>(decision).pause;
     telemetry::emit(sink(),
                     telemetry::retry_scheduled{origin(index_), own.loop.attempts() + 1, pause, failure_.code});
-    if (pause > duration::zero()) return park(stage::pausing, saturating_add(now_, pause));
-    stage_ = stage::pausing;
-    return std::nullopt;
+    return park(stage::pausing, saturating_add(now_, pause)); // even for no time: others must have their turn
 }
 
 std::optional<call::action> call::stop_retrying(retry_step const& step, retry_stop why)
 {
     auto& own = std::get<retry_slot>(at(index_));
     stopped_ = why;
-    if (why != retry_stop::success)
+    if (why != retry_stop::success && why != retry_stop::cancelled)
         telemetry::emit(sink(), telemetry::retry_stopped{origin(index_), own.loop.attempts(), to_string(why), failure_.code});
     close(step, own);
     stage_ = stage::outward;
@@ -393,6 +398,7 @@ std::optional<call::action> call::leave(fallback_step const& step)
 {
     if (verdict_ == verdict::success || ended_by_ == keel::ended_by::predicate) return std::nullopt;
     if (verdict_ == verdict::ignored && ended_by_ == keel::ended_by::operation) return std::nullopt;
+    if (ended_by_ == keel::ended_by::timeout && ended_step_ < index_) return std::nullopt; // no time is left for it
     std::optional<std::size_t> chosen;
     try {
         chosen = step.state->choice.choose(failure_, ended_by_ == keel::ended_by::caller || caller_cancelled_);
@@ -426,12 +432,12 @@ void call::fail_by_caller()
     conclude(std::move(aborted), verdict::ignored, keel::ended_by::caller, nobody);
 }
 
-void call::fail_timed_out(std::size_t step, verdict v, bool abandoned)
+void call::fail_timed_out(std::size_t step, verdict v, std::string_view operation)
 {
     hint_.reset();
     conclude(policy_failure(errc::timed_out), v, keel::ended_by::timeout, step);
     auto const& options = std::get<timeout_step>(plan_->steps[step]).options;
-    telemetry::emit(sink(), telemetry::timed_out{origin(step), options.limit, abandoned});
+    telemetry::emit(sink(), telemetry::timed_out{origin(step), options.limit, operation});
 }
 
 void call::fail_by_predicate()

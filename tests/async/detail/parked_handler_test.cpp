@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <type_traits>
@@ -131,20 +129,6 @@ TEST(parked_handler, takes_a_handler_that_can_only_be_moved)
     parked_handler parked([&got, owned = std::move(owned)] { got = *owned; });
     std::move(parked)();
     EXPECT_EQ(got, 42);
-}
-
-TEST(parked_handler, takes_an_over_aligned_handler)
-{
-    struct alignas(64) wide
-    {
-        explicit wide(bool& to) : aligned(&to) {}
-        void operator()() const { *aligned = reinterpret_cast<std::uintptr_t>(this) % alignof(wide) == 0; }
-        bool* aligned;
-    };
-    auto aligned = false;
-    parked_handler parked{wide(aligned)};
-    std::move(parked)();
-    EXPECT_TRUE(aligned);
 }
 
 TEST(parked_handler, is_empty_and_leaks_nothing_when_the_handler_throws)

@@ -22,7 +22,10 @@ constexpr chance lowest{0, 1};
 constexpr chance half{1, 2};
 constexpr chance highest = chance::from_bits(~std::uint64_t{0});
 
-duration delay(backoff const& law, std::uint32_t retry, chance u = half) { return backoff_sequence(law).next(retry, u); }
+duration delay(backoff const& law, std::uint32_t retry, chance u = half)
+{
+    return backoff_sequence(law).next(retry, u);
+}
 
 /// The first delays of one call, each with the chance `u`.
 std::vector<duration> delays(backoff const& law, std::uint32_t n, chance u = half)
@@ -78,7 +81,9 @@ TEST(backoff, the_default_is_exponential_from_50_ms_to_20_s_with_full_jitter)
 
 TEST(backoff, jitter_spreads_a_delay_as_its_formula_says)
 {
-    auto const with = [](jitter how, chance u) { return delay(constant{.base = 100ms, .jitter = how, .spread = 0.2}, 1, u); };
+    auto const with = [](jitter how, chance u) {
+        return delay(constant{.base = 100ms, .jitter = how, .spread = 0.2}, 1, u);
+    };
     EXPECT_EQ(with(jitter::none, highest), 100ms);
     EXPECT_EQ(with(jitter::full, {1, 4}), 25ms);
     EXPECT_EQ(with(jitter::equal, {1, 4}), 62'500us);
@@ -88,7 +93,9 @@ TEST(backoff, jitter_spreads_a_delay_as_its_formula_says)
 
 TEST(backoff, the_lowest_draw_gives_the_lower_end_of_each_form)
 {
-    auto const with = [](jitter how) { return delay(constant{.base = 100ms, .jitter = how, .spread = 0.3}, 1, lowest); };
+    auto const with = [](jitter how) {
+        return delay(constant{.base = 100ms, .jitter = how, .spread = 0.3}, 1, lowest);
+    };
     EXPECT_EQ(with(jitter::full), 0ns);
     EXPECT_EQ(with(jitter::equal), 50ms);
     EXPECT_EQ(with(jitter::plus_minus), 70ms);
@@ -97,7 +104,9 @@ TEST(backoff, the_lowest_draw_gives_the_lower_end_of_each_form)
 
 TEST(backoff, the_highest_draw_stays_below_the_upper_end_of_each_form)
 {
-    auto const with = [](jitter how) { return delay(constant{.base = 100ms, .jitter = how, .spread = 0.3}, 1, highest); };
+    auto const with = [](jitter how) {
+        return delay(constant{.base = 100ms, .jitter = how, .spread = 0.3}, 1, highest);
+    };
     EXPECT_EQ(with(jitter::full), 99'999'999ns);
     EXPECT_EQ(with(jitter::equal), 99'999'999ns);
     EXPECT_EQ(with(jitter::plus_minus), 129'999'999ns);
@@ -106,7 +115,8 @@ TEST(backoff, the_highest_draw_stays_below_the_upper_end_of_each_form)
 
 TEST(backoff, jitter_never_leads_above_the_cap)
 {
-    for (auto const how : {jitter::none, jitter::full, jitter::equal, jitter::plus_minus, jitter::decorrelated}) {
+    for (auto const how :
+         {jitter::none, jitter::full, jitter::equal, jitter::plus_minus, jitter::decorrelated}) {
         backoff const law = constant{.base = 100ms, .cap = 100ms, .jitter = how, .spread = 1.0};
         EXPECT_LE(delay(law, 1, highest), 100ms) << how;
     }
@@ -120,7 +130,8 @@ TEST(backoff, the_cap_is_applied_before_the_jitter_too)
 
 TEST(backoff, a_cap_of_zero_never_waits)
 {
-    for (auto const how : {jitter::none, jitter::full, jitter::equal, jitter::plus_minus, jitter::decorrelated}) {
+    for (auto const how :
+         {jitter::none, jitter::full, jitter::equal, jitter::plus_minus, jitter::decorrelated}) {
         EXPECT_EQ(delay(exponential{.base = 1s, .cap = 0ns, .jitter = how}, 3, highest), 0ns) << how;
         EXPECT_EQ(delay(exponential{.base = 0ns, .jitter = how}, 3, highest), 0ns) << how;
     }
@@ -137,30 +148,74 @@ struct row
 };
 
 std::vector<row> const rational_rows{
-    {constant{.base = 1'000'000'000ns, .cap = 1'000'001ns, .jitter = jitter::full}, 2, {3646676041768607, 9007199254740992}, 404'862},
-    {constant{.base = 999'999'937ns, .cap = 3'600'000'000'007ns, .jitter = jitter::equal}, 13, {0, 1}, 499'999'968},
+    {constant{.base = 1'000'000'000ns, .cap = 1'000'001ns, .jitter = jitter::full},
+     2,
+     {3646676041768607, 9007199254740992},
+     404'862},
+    {constant{.base = 999'999'937ns, .cap = 3'600'000'000'007ns, .jitter = jitter::equal},
+     13,
+     {0, 1},
+     499'999'968},
     {constant{.base = 1s, .cap = 20s, .jitter = jitter::plus_minus, .spread = 1}, 40, {4, 7}, 1'142'857'142},
     {constant{.base = 3ns, .jitter = jitter::full}, 2, {5481696862866970, 9007199254740992}, 1},
     {constant{.base = 1'000'003ns, .cap = 1s, .jitter = jitter::full}, 20, {2, 3}, 666'668},
-    {constant{.base = 3ns, .cap = 20s, .jitter = jitter::plus_minus, .spread = 0.333333333}, 4, {657, 997}, 3},
-    {linear{.base = 1'000'003ns, .cap = 1s, .jitter = jitter::full}, 1, {1304551693052106, 9007199254740992}, 144'834},
+    {constant{.base = 3ns, .cap = 20s, .jitter = jitter::plus_minus, .spread = 0.333333333},
+     4,
+     {657, 997},
+     3},
+    {linear{.base = 1'000'003ns, .cap = 1s, .jitter = jitter::full},
+     1,
+     {1304551693052106, 9007199254740992},
+     144'834},
     {linear{.base = 7ns, .cap = 1'000'001ns, .jitter = jitter::equal}, 5, {232, 1000}, 21},
-    {linear{.base = 50ms, .cap = 5ns, .jitter = jitter::plus_minus, .spread = 0.2}, 5, {3244226873975554, 9007199254740992}, 4},
+    {linear{.base = 50ms, .cap = 5ns, .jitter = jitter::plus_minus, .spread = 0.2},
+     5,
+     {3244226873975554, 9007199254740992},
+     4},
     {linear{.base = 1'000'003ns, .cap = 20s, .jitter = jitter::none}, 8, {0, 3}, 8'000'024},
     {linear{.base = 999'999'937ns, .cap = 5ns, .jitter = jitter::full}, 20, {555, 997}, 2},
-    {linear{.base = 3ns, .cap = 1h, .jitter = jitter::plus_minus, .spread = 1}, 8, {1685203589361004, 9007199254740992}, 8},
-    {exponential{.base = 50ms, .multiplier = 1.5, .cap = 1h, .jitter = jitter::full}, 1, {537, 997}, 26'930'792},
-    {exponential{.base = 1'000'003ns, .multiplier = 10, .cap = 1'000'001ns, .jitter = jitter::equal}, 40, {1, 3}, 666'667},
-    {exponential{.base = 1s, .multiplier = 1.1, .cap = 20s, .jitter = jitter::plus_minus, .spread = 1}, 4, {985, 1000}, 2'622'070'000},
-    {exponential{.base = 3ns, .multiplier = 2, .cap = 1h, .jitter = jitter::equal}, 40, {0, 1}, 824'633'720'832},
-    {exponential{.base = 50ms, .multiplier = 2, .cap = 20s, .jitter = jitter::plus_minus, .spread = 1}, 5, {762, 997}, 1'222'868'605},
-    {exponential{.base = 1'000'003ns, .multiplier = 2.718281828, .cap = 1'000'001ns, .jitter = jitter::plus_minus, .spread = 0.1},
-     13, {481, 997}, 996'490},
-    {exponential{.base = 1ms, .multiplier = 1.1, .cap = duration::max(), .jitter = jitter::none}, 50, half, 106'718'957},
-    {exponential{.base = 1ms, .multiplier = 1.1, .cap = duration::max(), .jitter = jitter::none}, 200, half, 172'641'160'418'601},
-    {exponential{.base = 1ms, .multiplier = 1.234567891, .cap = duration::max(), .jitter = jitter::none}, 10, half, 6'662'462},
-    {exponential{.base = 1ms, .multiplier = 1.234567891, .cap = duration::max(), .jitter = jitter::none}, 100, half, 1'148'108'083'198'449},
-    {exponential{.base = 1s, .multiplier = 1.000000001, .cap = duration::max(), .jitter = jitter::none}, 8, half, 1'000'000'007},
+    {linear{.base = 3ns, .cap = 1h, .jitter = jitter::plus_minus, .spread = 1},
+     8,
+     {1685203589361004, 9007199254740992},
+     8},
+    {exponential{.base = 50ms, .multiplier = 1.5, .cap = 1h, .jitter = jitter::full},
+     1,
+     {537, 997},
+     26'930'792},
+    {exponential{.base = 1'000'003ns, .multiplier = 10, .cap = 1'000'001ns, .jitter = jitter::equal},
+     40,
+     {1, 3},
+     666'667},
+    {exponential{.base = 1s, .multiplier = 1.1, .cap = 20s, .jitter = jitter::plus_minus, .spread = 1},
+     4,
+     {985, 1000},
+     2'622'070'000},
+    {exponential{.base = 3ns, .multiplier = 2, .cap = 1h, .jitter = jitter::equal},
+     40,
+     {0, 1},
+     824'633'720'832},
+    {exponential{.base = 50ms, .multiplier = 2, .cap = 20s, .jitter = jitter::plus_minus, .spread = 1},
+     5,
+     {762, 997},
+     1'222'868'605},
+    {exponential{.base = 1'000'003ns,
+                 .multiplier = 2.718281828,
+                 .cap = 1'000'001ns,
+                 .jitter = jitter::plus_minus,
+                 .spread = 0.1},
+     13,
+     {481, 997},
+     996'490},
+    {exponential{.base = 1ms, .multiplier = 1.1, .cap = duration::max(), .jitter = jitter::none}, 50, half,
+     106'718'957},
+    {exponential{.base = 1ms, .multiplier = 1.1, .cap = duration::max(), .jitter = jitter::none}, 200, half,
+     172'641'160'418'601},
+    {exponential{.base = 1ms, .multiplier = 1.234567891, .cap = duration::max(), .jitter = jitter::none}, 10,
+     half, 6'662'462},
+    {exponential{.base = 1ms, .multiplier = 1.234567891, .cap = duration::max(), .jitter = jitter::none}, 100,
+     half, 1'148'108'083'198'449},
+    {exponential{.base = 1s, .multiplier = 1.000000001, .cap = duration::max(), .jitter = jitter::none}, 8,
+     half, 1'000'000'007},
 };
 
 TEST(backoff, delays_are_exact_to_the_nanosecond)
@@ -205,14 +260,17 @@ TEST(backoff, a_retry_can_be_asked_for_out_of_order)
 
 TEST(backoff, an_exception_of_a_custom_function_reaches_the_one_who_asked)
 {
-    backoff const law = custom{.delay = [](std::uint32_t) -> duration { throw std::runtime_error("no idea"); }};
+    backoff const law =
+        custom{.delay = [](std::uint32_t) -> duration { throw std::runtime_error("no idea"); }};
     EXPECT_THROW(delay(law, 1), std::runtime_error);
 }
 
 TEST(backoff, a_negative_answer_of_a_custom_function_counts_as_zero)
 {
     EXPECT_EQ(delay(custom{.delay = [](std::uint32_t) { return duration(-1); }}, 1), 0ns);
-    EXPECT_EQ(delay(custom{.delay = [](std::uint32_t) { return duration::min(); }, .jitter = jitter::equal}, 1), 0ns);
+    EXPECT_EQ(
+        delay(custom{.delay = [](std::uint32_t) { return duration::min(); }, .jitter = jitter::equal}, 1),
+        0ns);
 }
 
 // Extremes
@@ -220,13 +278,21 @@ TEST(backoff, a_negative_answer_of_a_custom_function_counts_as_zero)
 TEST(backoff, growth_saturates_at_the_longest_duration)
 {
     constexpr std::uint32_t far = std::uint32_t{1} << 31U;
-    EXPECT_EQ(delay(linear{.base = duration::max(), .cap = duration::max(), .jitter = jitter::none}, far), duration::max());
-    EXPECT_EQ(delay(linear{.base = 1s, .cap = duration::max(), .jitter = jitter::none}, far), far * duration(1s));
-    EXPECT_EQ(delay(exponential{.base = 1ns, .cap = duration::max(), .jitter = jitter::none}, far), duration::max());
-    EXPECT_EQ(delay(exponential{.base = duration::max(), .multiplier = 100, .cap = duration::max(), .jitter = jitter::none},
+    EXPECT_EQ(delay(linear{.base = duration::max(), .cap = duration::max(), .jitter = jitter::none}, far),
+              duration::max());
+    EXPECT_EQ(delay(linear{.base = 1s, .cap = duration::max(), .jitter = jitter::none}, far),
+              far * duration(1s));
+    EXPECT_EQ(delay(exponential{.base = 1ns, .cap = duration::max(), .jitter = jitter::none}, far),
+              duration::max());
+    EXPECT_EQ(delay(exponential{.base = duration::max(),
+                                .multiplier = 100,
+                                .cap = duration::max(),
+                                .jitter = jitter::none},
                     std::numeric_limits<std::uint32_t>::max()),
               duration::max());
-    EXPECT_EQ(delay(exponential{.base = 1ns, .multiplier = 1, .cap = duration::max(), .jitter = jitter::none}, far), 1ns);
+    EXPECT_EQ(
+        delay(exponential{.base = 1ns, .multiplier = 1, .cap = duration::max(), .jitter = jitter::none}, far),
+        1ns);
     EXPECT_EQ(delay(exponential{.base = 0ns, .cap = duration::max(), .jitter = jitter::none}, far), 0ns);
 }
 
@@ -257,13 +323,13 @@ backoff any_law(tests::dice& dice)
     auto const spread = dice.between(0, 1000) / 1000.0;
     auto const cap = any_duration(dice);
     switch (dice.below(4)) {
-    case 0: return constant{base, how, spread, cap};
-    case 1: return linear{base, how, spread, cap};
-    case 2: return exponential{base, dice.between(1000, 100'000) / 1000.0, how, spread, cap};
+    case 0: return constant{base, cap, how, spread};
+    case 1: return linear{base, cap, how, spread};
+    case 2: return exponential{base, dice.between(1000, 100'000) / 1000.0, cap, how, spread};
     default: break;
     }
     auto const delay = [base](std::uint32_t retry) { return retry % 2 == 0 ? -base : base; };
-    return custom{delay, how == jitter::decorrelated ? jitter::none : how, spread, cap};
+    return custom{delay, cap, how == jitter::decorrelated ? jitter::none : how, spread};
 }
 
 TEST(backoff, no_delay_is_negative_or_above_the_cap)
@@ -317,7 +383,8 @@ TEST(backoff, every_fault_of_an_exponential_law_is_reported_at_once)
 
 TEST(backoff, every_fault_of_a_linear_or_constant_law_is_reported_at_once)
 {
-    faults const expected{{"base", "-2ms", "0 or more"}, {"spread", "-0.5", "0 to 1"}, {"cap", "-1ns", "0 or more"}};
+    faults const expected{
+        {"base", "-2ms", "0 or more"}, {"spread", "-0.5", "0 to 1"}, {"cap", "-1ns", "0 or more"}};
     EXPECT_EQ(validate(linear{.base = -2ms, .cap = -1ns, .spread = -0.5}).list(), expected);
     EXPECT_EQ(validate(constant{.base = -2ms, .cap = -1ns, .spread = -0.5}).list(), expected);
 }
@@ -334,7 +401,9 @@ TEST(backoff, every_fault_of_a_custom_law_is_reported_at_once)
 TEST(backoff, both_ends_of_every_range_are_in_it)
 {
     EXPECT_TRUE(validate(exponential{.base = 0ns, .multiplier = 1, .cap = 0ns, .spread = 0}).empty());
-    EXPECT_TRUE(validate(exponential{.base = duration::max(), .multiplier = 100, .cap = duration::max(), .spread = 1}).empty());
+    EXPECT_TRUE(
+        validate(exponential{.base = duration::max(), .multiplier = 100, .cap = duration::max(), .spread = 1})
+            .empty());
     EXPECT_EQ(validate(exponential{.multiplier = 100.001}).list().size(), 1U);
     EXPECT_EQ(validate(exponential{.multiplier = 0.999}).list().size(), 1U);
     EXPECT_EQ(validate(constant{.spread = 1.001}).list().size(), 1U);

@@ -77,7 +77,8 @@ TEST(exact_duration, scaling_by_a_fraction_is_the_floor_of_the_rational_result)
         auto const multiply = any(dice, 63);
         auto const quotient = unsigned_wide{value} * multiply / divide;
         auto const expected = quotient > highest ? highest : static_cast<std::int64_t>(quotient);
-        ASSERT_EQ(exact(static_cast<std::int64_t>(value)).scaled(multiply, divide).floor(), duration(expected))
+        ASSERT_EQ(exact(static_cast<std::int64_t>(value)).scaled(multiply, divide).floor(),
+                  duration(expected))
             << value << " * " << multiply << " / " << divide;
     }
 }
@@ -99,8 +100,16 @@ TEST(exact_duration, what_is_scaled_down_and_up_again_is_whole_again)
         auto const value = static_cast<std::int64_t>(any(dice, 40));
         auto const a = any(dice, 20) + 1;
         auto const b = any(dice, 20) + 1;
-        ASSERT_EQ(exact(value).scaled(a, b).scaled(b, a).floor(), duration(value)) << value << ", " << a << '/' << b;
+        ASSERT_EQ(exact(value).scaled(a, b).scaled(b, a).floor(), duration(value))
+            << value << ", " << a << '/' << b;
     }
+}
+
+TEST(exact_duration, the_last_bit_is_rounded_up_and_by_no_more)
+{
+    auto const seventh = exact(1).scaled(1, 7);
+    EXPECT_EQ(seventh.scaled(7, 1).floor(), 1ns);
+    EXPECT_EQ(seventh.scaled(std::uint64_t{1} << 62U, 1).floor(), 658'812'288'346'769'700ns);
 }
 
 TEST(exact_duration, scaling_by_a_chance_takes_that_part)
@@ -123,8 +132,9 @@ TEST(exact_duration, sums_of_fractions_are_the_floor_of_the_rational_sum)
         auto const q = any(dice, 30);
         auto const exactly = (unsigned_wide{a} * p + unsigned_wide{b} * q) / divide;
         auto const expected = exactly > highest ? highest : static_cast<std::int64_t>(exactly);
-        auto const sum = exact(static_cast<std::int64_t>(a)).scaled(p, divide).plus(
-            exact(static_cast<std::int64_t>(b)).scaled(q, divide));
+        auto const sum = exact(static_cast<std::int64_t>(a))
+                             .scaled(p, divide)
+                             .plus(exact(static_cast<std::int64_t>(b)).scaled(q, divide));
         ASSERT_EQ(sum.floor(), duration(expected));
     }
 }
@@ -157,8 +167,9 @@ TEST(exact_duration, a_difference_to_a_whole_number_is_exact)
         auto const left = scaled > unsigned_wide{taken} * divide ? scaled - unsigned_wide{taken} * divide : 0;
         auto const expected = left / divide > highest ? highest : static_cast<std::int64_t>(left / divide);
         if (scaled / divide > highest) continue; // saturated before the subtraction
-        auto const difference =
-            exact(static_cast<std::int64_t>(a)).scaled(multiply, divide).minus(exact(static_cast<std::int64_t>(taken)));
+        auto const difference = exact(static_cast<std::int64_t>(a))
+                                    .scaled(multiply, divide)
+                                    .minus(exact(static_cast<std::int64_t>(taken)));
         ASSERT_EQ(difference.floor(), duration(expected));
     }
 }
@@ -228,10 +239,20 @@ TEST(slice_of, is_the_floor_of_the_rational_result)
         auto const at = static_cast<std::int64_t>(dice.word());
         auto const width = static_cast<std::int64_t>(any(dice, 63) + 1000);
         auto const parts = dice.between(1, 1000);
-        auto const slice = wide{slice_of(time_point(duration(at)), duration(width), static_cast<std::uint64_t>(parts))};
+        auto const slice =
+            wide{slice_of(time_point(duration(at)), duration(width), static_cast<std::uint64_t>(parts))};
         ASSERT_LE(slice * width, wide{at} * parts);
         ASSERT_GT((slice + 1) * width, wide{at} * parts);
     }
+}
+
+TEST(slice_of, stops_one_short_of_the_largest_number)
+{
+    EXPECT_EQ(slice_of(time_point::max(), 2ns, 1), highest / 2);
+    EXPECT_EQ(slice_of(time_point(duration(highest - 2)), 1ns, 1), highest - 2);
+    EXPECT_EQ(slice_of(time_point::max(), 1ns, 1), highest - 1);
+    EXPECT_EQ(slice_of(time_point::max(), 1ns, 1000), highest - 1);
+    EXPECT_EQ(slice_of(time_point::min(), 1ns, 1000), lowest);
 }
 
 TEST(slice_of, never_jumps_back_however_narrow_the_slices)
@@ -240,7 +261,7 @@ TEST(slice_of, never_jumps_back_however_narrow_the_slices)
     EXPECT_EQ(slice_of(time_point::min(), duration::max(), 1), -2);
     EXPECT_EQ(slice_of(time_point(12345ns), 1ns, 1000), 12'345'000);
 
-    auto const steps = std::array<std::int64_t, 9>{lowest,      lowest / 2,  lowest / 1000, -1, 0,
+    auto const steps = std::array<std::int64_t, 9>{lowest,         lowest / 2,  lowest / 1000, -1,     0,
                                                    highest / 1000, highest / 2, highest - 1,   highest};
     for (auto const parts : {1U, 2U, 1000U}) {
         auto before = lowest;

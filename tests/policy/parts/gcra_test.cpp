@@ -168,7 +168,8 @@ TEST(gcra, whoever_waits_as_long_as_told_is_let_in)
     for (int i = 0; i < 20'000; ++i) {
         auto const burst = dice.between(1U, 20U);
         gcra cells(dice.between(1ns, 5000ns), burst);
-        for (auto spent = dice.below(3U); spent > 0; --spent) cells.take(dice.between(1U, burst), at(0s), 10us);
+        for (auto spent = dice.below(3U); spent > 0; --spent)
+            cells.take(dice.between(1U, burst), at(0s), 10us);
         auto const now = at(dice.between(0ns, 100ns));
         auto const n = dice.between(1U, burst);
         auto const then = cells.when(n, now);

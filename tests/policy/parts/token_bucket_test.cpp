@@ -191,7 +191,10 @@ class naive_bucket
 {
 public:
     naive_bucket(std::int64_t tokens, duration per, std::int64_t burst)
-        : tokens_(tokens), per_(per.count()), full_(wide{burst} * per_), level_(full_)
+        : tokens_(tokens),
+          per_(per.count()),
+          full_(wide{burst} * per_),
+          level_(full_)
     {}
 
     std::optional<time_point> take(std::int64_t n, duration now, duration max_wait)
@@ -247,7 +250,8 @@ TEST(token_bucket, whoever_waits_as_long_as_told_is_let_in)
     tests::dice dice(14);
     for (int i = 0; i < 20'000; ++i) {
         auto const burst = dice.between(1U, 20U);
-        token_bucket bucket(dice.between(1U, 100U), dice.between(100ns, 5000ns), burst, dice.between(0U, burst));
+        token_bucket bucket(dice.between(1U, 100U), dice.between(100ns, 5000ns), burst,
+                            dice.between(0U, burst));
         auto const now = at(dice.between(0ns, 100ns));
         auto const n = dice.between(1U, burst);
         auto const then = bucket.when(n, now);

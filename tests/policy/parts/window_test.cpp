@@ -50,7 +50,8 @@ public:
         auto const slice = size / buckets;
         auto const oldest = (now / slice - (buckets - 1)) * slice;
         std::vector<outcome> seen;
-        std::copy_if(list_.begin(), list_.end(), std::back_inserter(seen), [&](auto& o) { return o.at >= oldest; });
+        std::copy_if(list_.begin(), list_.end(), std::back_inserter(seen),
+                     [&](auto& o) { return o.at >= oldest; });
         return sum_of(seen);
     }
 
@@ -142,7 +143,8 @@ TEST(bucket_ring, a_life_counts_slides_and_starts_anew)
     ring.add(false, true, time_point(3s));
     EXPECT_EQ(ring.sum(time_point(3s)), (tally{2, 1, 1}));
     EXPECT_EQ(ring.sum(time_point(9'999'999'999ns)), (tally{2, 1, 1}));
-    EXPECT_EQ(ring.sum(time_point(10s)), (tally{1, 0, 1})) << "the slice from 0 s to 2 s is the sixth from here";
+    EXPECT_EQ(ring.sum(time_point(10s)), (tally{1, 0, 1}))
+        << "the slice from 0 s to 2 s is the sixth from here";
     ring.add(true, true, time_point(11s));
     EXPECT_EQ(ring.sum(time_point(11s)), (tally{2, 1, 2}));
     EXPECT_EQ(ring.sum(time_point(12s)), (tally{1, 1, 1}));
@@ -235,7 +237,8 @@ TEST(bucket_ring, equals_a_list_of_all_outcomes)
                 ring.add(failed, slow, time_point(now));
                 naive.add(failed, slow, now);
             }
-            ASSERT_EQ(ring.sum(time_point(now)), naive.recent(now, size, buckets)) << buckets << " buckets, step " << i;
+            ASSERT_EQ(ring.sum(time_point(now)), naive.recent(now, size, buckets))
+                << buckets << " buckets, step " << i;
         }
     }
 }

@@ -77,7 +77,7 @@ class attempt final : public attempt_base
 public:
     /// \param owned kept alive until the operation has ended
     static std::shared_ptr<attempt> start(asio::any_io_executor const& executor, asio::awaitable<T> work,
-                                          [[maybe_unused]] std::shared_ptr<void> owned)
+                                          [[maybe_unused]] std::shared_ptr<void const> owned)
     {
         auto self = std::allocate_shared<attempt>(asio::recycling_allocator<attempt>());
         asio::co_spawn(executor, body(self, std::move(work), std::move(owned)),
@@ -88,7 +88,7 @@ public:
     result_slot<T> result;
 
 private:
-    static asio::awaitable<void> body(std::shared_ptr<attempt> self, asio::awaitable<T> work, [[maybe_unused]] std::shared_ptr<void> owned)
+    static asio::awaitable<void> body(std::shared_ptr<attempt> self, asio::awaitable<T> work, [[maybe_unused]] std::shared_ptr<void const> owned)
     {
         if (self->begin()) {
             try {

@@ -32,7 +32,7 @@ public:
     template <class Token>
     auto async_park(Token&& token)
     {
-        return asio::async_initiate<Token, void()>([this](auto handler) { park(std::move(handler)); }, token);
+        return asio::async_initiate<Token, void()>([this](auto handler) { this->park(std::move(handler)); }, token);
     }
 
     /// Continues the coroutine inside this call.

@@ -6,6 +6,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution_context.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <random>
@@ -34,6 +35,10 @@ public:
     chance draw();
     void seed(std::uint64_t);
 
+    /// Counts operations that ended without suspending. True for every sixteenth: each leaves a finished spawn in
+    /// the context's queue, and a loop over such calls must let the queue run before it outgrows all bounds.
+    bool queue_should_run() noexcept { return (ready_ends_.fetch_add(1, std::memory_order_relaxed) + 1) % 16 == 0; }
+
     void enlist(parking&);
     void strike(parking&) noexcept;
 
@@ -44,6 +49,7 @@ private:
     std::mutex mutex_;
     std::mt19937_64 random_;
     parking* parked_ = nullptr;
+    std::atomic<std::uint32_t> ready_ends_{0};
 };
 
 } // namespace keel::detail

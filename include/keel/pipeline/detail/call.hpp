@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <typeinfo>
 #include <variant>
 
@@ -48,7 +49,9 @@ public:
 
     /// Whether a fallback answers in place of the operation, and which of its alternatives.
     alternative const* answering() const noexcept { return answering_; }
-    failure const& what_failed() const noexcept { return failure_; }
+    failure const& what_failed() const noexcept { return shared_failure_ ? *shared_failure_ : failure_; }
+    /// Puts `what_failed` where a fallback that is left behind may go on using it.
+    std::shared_ptr<failure const> share_what_failed();
 
     /// The operation, or the fallback, has ended.
     /// \param has_value whether it returned something
@@ -117,7 +120,7 @@ private:
     // The end of an attempt, as the policies see it.
     void conclude(failure why, verdict v, keel::ended_by by, std::size_t step);
     void fail_by_caller();
-    void fail_timed_out(std::size_t owner, verdict v, bool abandoned);
+    void fail_timed_out(std::size_t owner, verdict v, std::string_view operation);
     void fail_by_predicate();
     void reject(errc why, std::optional<time_point> retry_at);
 
@@ -154,6 +157,7 @@ private:
     std::size_t expired_ = nobody;   ///< The timeout that cut it short.
     alternative const* answering_ = nullptr;
     failure failure_{};
+    std::shared_ptr<failure const> shared_failure_;
     std::optional<duration> hint_{};
     std::size_t ended_step_ = nobody;
     std::uint32_t attempts_ = 0;

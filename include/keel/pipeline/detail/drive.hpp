@@ -198,10 +198,12 @@ asio::awaitable<typename Edge::template type<T>> drive(std::shared_ptr<plan cons
             continue;
         }
 
+        std::shared_ptr<void const> kept_alive = kept;
+        if (c.answering() && c.made_of().may_abandon) kept_alive = c.share_what_failed();
         auto work = begin<T>(c, run, slot);
         if (work && to_do == call::action::supervise) {
-            auto running = attempt<T>::start(c.executor(), *std::move(work), kept);
-            if (!running->finished()) {
+            auto running = attempt<T>::start(c.executor(), *std::move(work), std::move(kept_alive));
+            if (!running->finished() || context.queue_should_run()) {
                 c.watch(running);
                 co_await c.async_park(asio::deferred);
             }

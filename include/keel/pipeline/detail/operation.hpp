@@ -33,7 +33,8 @@ taken<T> take(T& object) noexcept
     return taken<T>(object);
 }
 
-/// Promises that an operation owns everything it uses, so that a timeout may abandon it.
+/// Promises that an operation and the arguments it is given own everything they use, so that a timeout may abandon
+/// it: `pipeline(keel::owning(fn), args...)`.
 template <class Fn>
 class owning
 {
@@ -76,8 +77,7 @@ inline constexpr bool is_owning<owning<Fn>> = true;
 /// Whether nothing in a stored function or argument can refer to something it does not own. Conservative.
 template <class T>
 inline constexpr bool surely_owns =
-    is_owning<T> || (std::is_class_v<T> && std::is_empty_v<T>) || std::is_arithmetic_v<T> || std::is_enum_v<T> ||
-    (std::is_pointer_v<T> && std::is_function_v<std::remove_pointer_t<T>>);
+    (std::is_class_v<T> && std::is_empty_v<T>) || (std::is_pointer_v<T> && std::is_function_v<std::remove_pointer_t<T>>);
 
 /// A stored argument is the user's own value; only what is plainly a view or a reference is not.
 template <class T>
@@ -93,7 +93,7 @@ class operation
 {
 public:
     using result = std::invoke_result_t<Fn&, Args&...>;
-    static constexpr bool owns = surely_owns<Fn> && !(refers<Args> || ...);
+    static constexpr bool owns = is_owning<Fn> || (surely_owns<Fn> && !(refers<Args> || ...));
 
     template <class F, class... A>
     explicit operation(std::in_place_t, F&& fn, A&&... args)

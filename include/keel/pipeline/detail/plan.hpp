@@ -72,7 +72,7 @@ struct plan
     void add(timeout const& p)
     {
         steps.emplace_back(timeout_step{p.options()});
-        may_abandon = may_abandon || p.options().on_expiry.how() != on_expiry::mode::cooperate;
+        may_abandon = may_abandon || p.options().on_expiry.may_abandon();
     }
     void add(any_part const& p)
     {

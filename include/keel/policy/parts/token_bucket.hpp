@@ -14,13 +14,16 @@ class token_bucket
 public:
     /// \param tokens  tokens that arrive in each `per`; above 0
     /// \param per     above 0
-    /// \param burst   tokens when full; `burst * per` in nanoseconds must fit 62 bits
+    /// \param burst   tokens when full; they must arrive within 145 years
     /// \param initial tokens at time 0
     token_bucket(std::uint32_t tokens, duration per, std::uint32_t burst, std::uint32_t initial);
 
+    /// It holds its initial tokens at `now` and not at time 0.
+    void start(time_point now) { updated_ = now; }
+
     /// Takes `n` tokens, which are there at the time returned: `now` when they are there already. Later ones
     /// are owed: the level goes below zero. `nullopt`, and nothing taken, when the wait would be longer than
-    /// `max_wait`, `n` is more than the bucket can ever hold, or what is owed would no longer fit 62 bits.
+    /// `max_wait` or `n` is more than the bucket can ever hold.
     std::optional<time_point> take(std::uint32_t n, time_point now, duration max_wait);
 
     /// When `n` tokens will be there if nobody else comes. `nullopt`: never.
@@ -33,15 +36,19 @@ public:
     std::int64_t available(time_point now) const;
 
 private:
-    std::int64_t level_at(time_point now) const;
+    /// Wide enough for 2^32 tokens that cost a day each, and for any debt that time can pay.
+    __extension__ using credits = __int128;
+
+    credits level_at(time_point now) const;
+    duration time_for(credits missing) const;
     void refill(time_point now);
-    std::int64_t price(std::uint32_t n) const { return static_cast<std::int64_t>(n) * per_; }
+    credits price(std::uint32_t n) const { return credits{n} * per_; }
 
     std::int64_t tokens_;
     std::int64_t per_;
     std::uint32_t burst_;
-    std::int64_t full_;
-    std::int64_t level_; ///< Credits at `updated_`.
+    credits full_;
+    credits level_; ///< At `updated_`.
     time_point updated_{};
 };
 

@@ -1,0 +1,438 @@
+#include <keel/policy/bulkhead.hpp>
+
+#include "support/dice.hpp"
+#include "support/printers.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <deque>
+#include <limits>
+#include <vector>
+
+namespace {
+
+using namespace keel;
+using namespace std::chrono_literals;
+using faults = std::vector<option_fault>;
+using row = std::vector<waiter const*>;
+using policy::bulkhead;
+
+constexpr time_point at(duration since_start) { return time_point(since_start); }
+
+admission const full = admission::refused(errc::bulkhead_full);
+
+row members(waiter_list const& list)
+{
+    row seen;
+    for (auto const* w = list.front(); w != nullptr; w = w->next) seen.push_back(w);
+    return seen;
+}
+
+/// Asks for `w`, and expects that nobody is found to have waited too long.
+admission ask(bulkhead& b, waiter& w, time_point now = at(0s))
+{
+    waiter_list expired;
+    auto const answer = b.admit(now, w, expired);
+    EXPECT_TRUE(expired.empty());
+    return answer;
+}
+
+/// The same for a call that cannot wait.
+admission ask(bulkhead& b, time_point now = at(0s))
+{
+    waiter_list expired;
+    auto const answer = b.admit(now, expired);
+    EXPECT_TRUE(expired.empty());
+    return answer;
+}
+
+struct counts
+{
+    std::size_t running;
+    std::size_t waiting;
+    friend bool operator==(counts const&, counts const&) = default;
+};
+
+counts seen(bulkhead const& b) { return {b.snapshot().running, b.snapshot().waiting}; }
+
+// A life
+
+TEST(bulkhead, a_life_fills_queues_hands_over_and_empties)
+{
+    bulkhead b({.max_concurrent = 2, .max_queue = 2});
+    waiter a, c, d, e, f;
+    EXPECT_EQ(ask(b, a), admission::granted({0, at(0s), 1}));
+    EXPECT_EQ(ask(b, c), admission::granted({0, at(0s), 1}));
+    EXPECT_EQ(ask(b, d), admission::queued());
+    EXPECT_EQ(ask(b, e), admission::queued());
+    EXPECT_EQ(ask(b, f), full);
+    EXPECT_EQ(seen(b), (counts{2, 2}));
+    EXPECT_TRUE(d.queued);
+    EXPECT_FALSE(f.queued);
+
+    auto const first = b.settle({}, at(1s));
+    EXPECT_EQ(members(first.granted), row{&d});
+    EXPECT_TRUE(first.expired.empty());
+    EXPECT_TRUE(d.granted);
+    EXPECT_FALSE(d.queued);
+    EXPECT_EQ(d.pass, (grant{0, at(1s), 1})) << "it begins now, not when it came";
+    EXPECT_EQ(seen(b), (counts{2, 1}));
+
+    EXPECT_TRUE(b.withdraw(e));
+    EXPECT_EQ(seen(b), (counts{2, 0}));
+    EXPECT_TRUE(b.settle({}, at(2s)).granted.empty());
+    EXPECT_TRUE(b.settle({}, at(2s)).granted.empty());
+    EXPECT_EQ(seen(b), (counts{0, 0}));
+    EXPECT_EQ(ask(b, f, at(3s)).what, admission::kind::granted);
+}
+
+// The corners
+
+TEST(bulkhead, without_a_queue_a_full_bulkhead_refuses_at_once)
+{
+    bulkhead b({.max_concurrent = 1});
+    waiter w;
+    EXPECT_EQ(ask(b).what, admission::kind::granted);
+    EXPECT_EQ(ask(b), full);
+    EXPECT_EQ(ask(b, w), full);
+    EXPECT_EQ(seen(b), (counts{1, 0}));
+}
+
+TEST(bulkhead, a_call_that_cannot_wait_does_not_overtake_those_that_do)
+{
+    bulkhead b({.max_concurrent = 1, .max_queue = 5});
+    waiter first;
+    ask(b);
+    ask(b, first);
+    EXPECT_EQ(ask(b), full);
+    auto turns = b.settle({}, at(1s));
+    EXPECT_EQ(members(turns.granted), row{&first});
+    EXPECT_EQ(ask(b, at(1s)), full) << "the freed permit was never free";
+}
+
+TEST(bulkhead, waiters_leave_in_the_order_in_which_they_came)
+{
+    bulkhead b({.max_concurrent = 1, .max_queue = 10});
+    std::array<waiter, 5> all;
+    ask(b);
+    for (auto& w : all) EXPECT_EQ(ask(b, w), admission::queued());
+    b.withdraw(all[2]);
+    row served;
+    for (int i = 0; i < 4; ++i)
+        for (auto const* w : members(b.settle({}, at(1s)).granted)) served.push_back(w);
+    EXPECT_EQ(served, (row{&all[0], &all[1], &all[3], &all[4]}));
+}
+
+TEST(bulkhead, a_waiter_whose_deadline_has_come_gets_no_permit)
+{
+    bulkhead b({.max_concurrent = 1, .max_queue = 3});
+    waiter late, patient;
+    late.deadline = at(5s);
+    ask(b);
+    ask(b, late);
+    ask(b, patient);
+    auto const turns = b.settle({}, at(5s));
+    EXPECT_EQ(members(turns.expired), row{&late});
+    EXPECT_EQ(members(turns.granted), row{&patient});
+    EXPECT_FALSE(late.granted);
+    EXPECT_FALSE(late.queued);
+}
+
+TEST(bulkhead, a_waiter_is_served_up_to_its_last_nanosecond)
+{
+    bulkhead b({.max_concurrent = 1, .max_queue = 3});
+    waiter w;
+    w.deadline = at(5s);
+    ask(b);
+    ask(b, w);
+    EXPECT_EQ(members(b.settle({}, at(5s) - 1ns).granted), row{&w});
+}
+
+TEST(bulkhead, whoever_waited_too_long_makes_room_for_the_next)
+{
+    bulkhead b({.max_concurrent = 1, .max_queue = 2});
+    waiter first, second, third;
+    first.deadline = at(2s);
+    second.deadline = at(1s);
+    ask(b);
+    ask(b, first);
+    ask(b, second);
+    EXPECT_EQ(ask(b, third, at(999ms)), full);
+
+    waiter_list expired;
+    EXPECT_EQ(b.admit(at(1s), third, expired), admission::queued());
+    EXPECT_EQ(members(expired), row{&second});
+    EXPECT_EQ(b.admit(at(2s), expired), full);
+    EXPECT_EQ(members(expired), (row{&second, &first})) << "added to those found before";
+    EXPECT_EQ(seen(b), (counts{1, 1}));
+}
+
+TEST(bulkhead, a_call_that_is_late_already_does_not_queue)
+{
+    bulkhead b({.max_concurrent = 1, .max_queue = 2});
+    waiter w;
+    w.deadline = at(1s);
+    ask(b);
+    EXPECT_EQ(ask(b, w, at(1s)), full);
+    EXPECT_FALSE(w.queued);
+    EXPECT_EQ(ask(b, w, at(1s) - 1ns), admission::queued());
+}
+
+TEST(bulkhead, a_call_that_is_late_already_goes_in_when_there_is_a_permit)
+{
+    bulkhead b({.max_concurrent = 1});
+    waiter w;
+    w.deadline = time_point::min();
+    EXPECT_EQ(ask(b, w).what, admission::kind::granted);
+}
+
+TEST(bulkhead, a_waiter_can_withdraw_once_and_only_while_it_waits)
+{
+    bulkhead b({.max_concurrent = 1, .max_queue = 2});
+    waiter running, waiting, stranger;
+    ask(b, running);
+    ask(b, waiting);
+    EXPECT_FALSE(b.withdraw(running));
+    EXPECT_FALSE(b.withdraw(stranger));
+    EXPECT_TRUE(b.withdraw(waiting));
+    EXPECT_FALSE(b.withdraw(waiting));
+    EXPECT_EQ(seen(b), (counts{1, 0}));
+}
+
+TEST(bulkhead, a_waiter_whose_turn_has_come_can_no_longer_withdraw)
+{
+    bulkhead b({.max_concurrent = 1, .max_queue = 2});
+    waiter served, expired;
+    expired.deadline = at(1s);
+    ask(b);
+    ask(b, served);
+    ask(b, expired);
+    auto const turns = b.settle({}, at(1s));
+    ASSERT_EQ(members(turns.granted), row{&served});
+    ASSERT_EQ(members(turns.expired), row{&expired});
+    EXPECT_FALSE(b.withdraw(served));
+    EXPECT_FALSE(b.withdraw(expired));
+    EXPECT_EQ(seen(b), (counts{1, 0})) << "and its permit is not lost";
+}
+
+TEST(bulkhead, a_waiter_can_come_again)
+{
+    bulkhead b({.max_concurrent = 1, .max_queue = 1});
+    waiter w;
+    ask(b);
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_EQ(ask(b, w), admission::queued());
+        ASSERT_FALSE(w.granted);
+        ASSERT_TRUE(b.withdraw(w));
+        ASSERT_EQ(ask(b, w), admission::queued());
+        auto turns = b.settle({}, at(1s));
+        ASSERT_EQ(turns.granted.pop_front(), &w);
+    }
+}
+
+TEST(bulkhead, a_waiter_that_withdrew_is_not_expired_later)
+{
+    bulkhead b({.max_concurrent = 1, .max_queue = 2});
+    waiter gone, patient;
+    gone.deadline = at(1s);
+    ask(b);
+    ask(b, gone);
+    ask(b, patient);
+    b.withdraw(gone);
+    auto const turns = b.settle({}, at(2s));
+    EXPECT_TRUE(turns.expired.empty());
+    EXPECT_EQ(members(turns.granted), row{&patient});
+}
+
+TEST(bulkhead, time_may_be_as_extreme_as_it_likes)
+{
+    bulkhead b({.max_concurrent = 1, .max_queue = 3});
+    waiter forever, soon;
+    soon.deadline = time_point::min() + 1ns;
+    ask(b, time_point::min());
+    EXPECT_EQ(ask(b, forever, time_point::min()), admission::queued());
+    EXPECT_EQ(ask(b, soon, time_point::min()), admission::queued());
+    auto turns = b.settle({}, time_point::max() - 1ns);
+    EXPECT_EQ(members(turns.expired), row{&soon});
+    EXPECT_EQ(members(turns.granted), row{&forever});
+}
+
+TEST(bulkhead, the_largest_limits_are_no_trouble)
+{
+    constexpr auto most = std::numeric_limits<std::size_t>::max();
+    bulkhead b({.max_concurrent = most, .max_queue = most});
+    for (int i = 0; i < 1000; ++i) EXPECT_EQ(ask(b).what, admission::kind::granted);
+    EXPECT_EQ(b.snapshot().max_concurrent, most);
+    EXPECT_EQ(b.snapshot().max_queue, most);
+}
+
+// Against a model
+
+/// A bulkhead of numbers and a deque: everybody is looked at on every occasion.
+class naive_bulkhead
+{
+public:
+    naive_bulkhead(std::size_t most, std::size_t queue) : most_(most), queue_(queue) {}
+
+    admission::kind admit(waiter* w, time_point now, row& expired)
+    {
+        expire(now, expired);
+        if (running_ < most_ && waiting_.empty()) {
+            ++running_;
+            return admission::kind::granted;
+        }
+        if (!w || waiting_.size() >= queue_ || w->deadline <= now) return admission::kind::refused;
+        waiting_.push_back(w);
+        return admission::kind::wait_turn;
+    }
+
+    void settle(time_point now, row& granted, row& expired)
+    {
+        expire(now, expired);
+        --running_;
+        if (waiting_.empty()) return;
+        granted.push_back(waiting_.front());
+        waiting_.pop_front();
+        ++running_;
+    }
+
+    bool withdraw(waiter const* w) { return std::erase(waiting_, w) == 1; }
+
+    counts seen() const { return {running_, waiting_.size()}; }
+
+private:
+    void expire(time_point now, row& expired)
+    {
+        for (auto const* w : waiting_)
+            if (w->deadline <= now) expired.push_back(w);
+        std::erase_if(waiting_, [&](auto const* w) { return w->deadline <= now; });
+    }
+
+    std::size_t most_;
+    std::size_t queue_;
+    std::size_t running_ = 0;
+    std::deque<waiter const*> waiting_;
+};
+
+class history
+{
+public:
+    history(std::size_t most, std::size_t queue, std::uint64_t seed)
+        : dice_(seed),
+          most_(most),
+          queue_(queue),
+          bulkhead_({.max_concurrent = most, .max_queue = queue}),
+          naive_(most, queue)
+    {}
+
+    void step()
+    {
+        now_ += dice_.one_in(20) ? dice_.between(0ns, 300ns) : dice_.between(0ns, 10ns);
+        switch (dice_.below(4)) {
+        case 0: settle(); break;
+        case 1: withdraw(); break;
+        default: admit(); break;
+        }
+        ASSERT_EQ(seen(bulkhead_), naive_.seen());
+        ASSERT_LE(naive_.seen().running, most_);
+        ASSERT_LE(naive_.seen().waiting, queue_);
+    }
+
+private:
+    waiter* idle()
+    {
+        auto const i = std::find_if(waiters_.begin(), waiters_.end(), [](auto& w) { return !w.queued; });
+        return i == waiters_.end() ? nullptr : &*i;
+    }
+
+    void admit()
+    {
+        auto* const w = dice_.one_in(4) ? nullptr : idle();
+        if (w) w->deadline = dice_.one_in(3) ? time_point::max() : now_ + dice_.between(-5ns, 200ns);
+        waiter_list expired;
+        row expected;
+        auto const kind = naive_.admit(w, now_, expected);
+        auto const answer = w ? bulkhead_.admit(now_, *w, expired) : bulkhead_.admit(now_, expired);
+        ASSERT_EQ(answer.what, kind);
+        ASSERT_EQ(members(expired), expected);
+    }
+
+    void settle()
+    {
+        if (naive_.seen().running == 0) return;
+        row granted;
+        row expired;
+        naive_.settle(now_, granted, expired);
+        auto const turns = bulkhead_.settle({}, now_);
+        ASSERT_EQ(members(turns.granted), granted);
+        ASSERT_EQ(members(turns.expired), expired);
+        for (auto const* w : granted)
+            ASSERT_TRUE(w->granted && !w->queued && w->pass.at == now_ && w->deadline > now_);
+        for (auto const* w : expired) ASSERT_TRUE(!w->granted && !w->queued);
+    }
+
+    void withdraw()
+    {
+        auto& w = waiters_.at(dice_.below(waiters_.size()));
+        ASSERT_EQ(bulkhead_.withdraw(w), naive_.withdraw(&w));
+        ASSERT_FALSE(w.queued);
+    }
+
+    tests::dice dice_;
+    std::size_t most_;
+    std::size_t queue_;
+    bulkhead bulkhead_;
+    naive_bulkhead naive_;
+    std::array<waiter, 12> waiters_;
+    time_point now_{};
+};
+
+TEST(bulkhead, decides_as_a_model_of_a_number_and_a_deque)
+{
+    for (std::size_t const most : {1U, 2U, 5U}) {
+        for (std::size_t const queue : {0U, 1U, 3U, 8U}) {
+            history h(most, queue, 23 + most * 10 + queue);
+            for (int i = 0; i < 10'000; ++i) {
+                h.step();
+                if (HasFatalFailure()) FAIL() << most << " running, " << queue << " waiting, step " << i;
+            }
+        }
+    }
+}
+
+// Options
+
+TEST(bulkhead, the_default_options_are_in_range) { EXPECT_EQ(validate(bulkhead_options{}).list(), faults{}); }
+
+TEST(bulkhead, every_option_out_of_range_is_reported_at_once)
+{
+    EXPECT_EQ(validate(bulkhead_options{.max_concurrent = 0, .max_wait = -1ns}).list(),
+              (faults{{"max_concurrent", "0", "at least 1"}, {"max_wait", "-1ns", "0 or more, or nullopt"}}));
+    EXPECT_EQ(validate(bulkhead_options{.max_wait = duration::min()}).list().size(), 1U);
+}
+
+TEST(bulkhead, both_ends_of_every_range_are_in_it)
+{
+    constexpr auto most = std::numeric_limits<std::size_t>::max();
+    EXPECT_TRUE(validate(bulkhead_options{.max_concurrent = 1, .max_queue = 0, .max_wait = 0ns}).empty());
+    EXPECT_TRUE(
+        validate(bulkhead_options{.max_concurrent = most, .max_queue = most, .max_wait = duration::max()})
+            .empty());
+}
+
+TEST(bulkhead, options_out_of_range_make_no_bulkhead)
+{
+    try {
+        bulkhead b({.max_concurrent = 0, .max_wait = -1s});
+        FAIL() << "two options are out of range";
+    } catch (invalid_options const& e) {
+        EXPECT_STREQ(e.what(),
+                     "bulkhead: max_concurrent is 0, allowed is at least 1; max_wait is -1s, allowed is 0 or "
+                     "more, or nullopt");
+    }
+}
+
+} // namespace
