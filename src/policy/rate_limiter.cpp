@@ -16,8 +16,8 @@ option_faults validate(rate_limiter_options const& o)
     faults.require(o.per.count() >= static_cast<duration::rep>(o.permits), "permits", o.permits,
                    "at most one per nanosecond of per");
     faults.require(!o.burst || *o.burst >= 1, "burst", burst_of(o), "at least 1, or nullopt");
-    auto const span = static_cast<double>(burst_of(o)) / o.permits * static_cast<double>(o.per.count());
-    faults.require(span <= 4.6e18, "burst", burst_of(o), "at most what arrives in 145 years");
+    auto const span = static_cast<double>(burst_of(o)) * static_cast<double>(o.per.count());
+    faults.require(span <= 4.6e18 * o.permits || o.permits == 0, "burst", burst_of(o), "at most what arrives in 145 years");
     faults.require(o.max_wait >= 0ns, "max_wait", o.max_wait, "0 or more");
     faults.require(!o.initial || o.algorithm == rate_algorithm::token_bucket, "initial", o.initial.value_or(0),
                    "nullopt, unless the algorithm is token_bucket");

@@ -44,8 +44,8 @@ void check(concurrency_share const& k, option_faults& faults)
 void check(retry_cost const& k, option_faults& faults)
 {
     faults.require(within(k.capacity, std::size_t{1}, million), "kind.capacity", k.capacity, "1 to 1000000");
-    faults.require(within(k.retry, std::size_t{1}, k.capacity), "kind.retry", k.retry, "1 to capacity");
-    faults.require(within(k.after_timeout, std::size_t{1}, k.capacity), "kind.after_timeout", k.after_timeout, "1 to capacity");
+    faults.require(k.retry <= k.capacity, "kind.retry", k.retry, "0 to capacity");
+    faults.require(k.after_timeout <= k.capacity, "kind.after_timeout", k.after_timeout, "0 to capacity");
 }
 
 } // namespace

@@ -50,8 +50,10 @@ setting any_setting(tests::dice& dice)
     r.min_calls = o.min_calls = dice.between<std::size_t>(1, 8);
     r.failure_percent = dice.one_in(4) ? std::nullopt : std::optional(dice.between<std::size_t>(1, 100));
     r.slow_call = dice.between(0ns, 10ns);
-    r.slow_percent =
-        dice.one_in(2) && r.failure_percent ? std::nullopt : std::optional(dice.between<std::size_t>(1, 100));
+    if (!std::holds_alternative<consecutive_window>(o.window))
+        r.slow_percent = dice.one_in(2) && r.failure_percent
+                             ? std::nullopt
+                             : std::optional(dice.between<std::size_t>(1, 100));
     o.slow_call = r.slow_call;
     o.failure_ratio.reset();
     if (r.failure_percent) o.failure_ratio = static_cast<double>(*r.failure_percent) / 100;

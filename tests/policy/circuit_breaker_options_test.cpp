@@ -79,6 +79,17 @@ TEST(circuit_breaker, a_slow_ratio_needs_to_know_what_slow_is)
     EXPECT_TRUE(validate(o).empty());
 }
 
+TEST(circuit_breaker, failures_in_a_row_know_no_slow_ratio)
+{
+    circuit_breaker_options o;
+    o.window = consecutive_window{};
+    o.slow_call = 1s;
+    EXPECT_TRUE(validate(o).empty());
+    o.slow_ratio = 0.5;
+    EXPECT_EQ(validate(o).list(),
+              (faults{{"slow_ratio", "0.5", "nullopt, because the window is consecutive"}}));
+}
+
 TEST(circuit_breaker, something_must_be_able_to_open_it)
 {
     circuit_breaker_options o;

@@ -115,6 +115,18 @@ TEST(rate_limiter, a_bucket_can_start_with_fewer_tokens)
     EXPECT_EQ(limiter({.permits = 10, .burst = 5, .initial = 99}).snapshot(at(0s)).available, 5);
 }
 
+TEST(rate_limiter, the_tokens_of_the_start_are_those_at_the_time_it_was_started)
+{
+    limiter limit({.permits = 10, .burst = 5, .initial = 1});
+    limit.start(at(24h));
+    EXPECT_EQ(limit.snapshot(at(24h)).available, 1);
+    EXPECT_EQ(limit.admit(at(24h), 2, 0ns), refused(at(24h + 100ms)));
+
+    limiter cells({.permits = 10, .burst = 5, .algorithm = rate_algorithm::gcra});
+    cells.start(at(24h));
+    EXPECT_EQ(cells.snapshot(at(24h)).available, 5);
+}
+
 TEST(rate_limiter, a_rate_that_does_not_divide_its_period_is_exact_in_the_bucket_and_rounded_in_gcra)
 {
     limiter bucket({.permits = 3, .per = 1s, .burst = 1});
@@ -291,10 +303,12 @@ TEST(rate_limiter, there_is_at_most_one_permit_per_nanosecond)
 TEST(rate_limiter, a_burst_so_large_that_the_arithmetic_would_overflow_is_out_of_range)
 {
     EXPECT_EQ(validate(rate_limiter_options{.permits = 1, .per = 24h, .burst = 53'241}).list(),
-              (faults{{"burst", "53241", "burst * per up to 4.6e18 ns (145 years)"}}));
+              (faults{{"burst", "53241", "at most what arrives in 145 years"}}));
     EXPECT_TRUE(validate(rate_limiter_options{.permits = 1, .per = 24h, .burst = 53'240}).empty());
-    EXPECT_EQ(validate(rate_limiter_options{.permits = 53'241, .per = 24h}).list(),
-              (faults{{"burst", "53241", "burst * per up to 4.6e18 ns (145 years)"}}));
+    EXPECT_TRUE(validate(rate_limiter_options{.permits = 1'000'000'000, .per = 24h}).empty())
+        << "a quota per day";
+    EXPECT_TRUE(validate(rate_limiter_options{.permits = 2, .per = 24h, .burst = 106'481}).empty());
+    EXPECT_EQ(validate(rate_limiter_options{.permits = 2, .per = 24h, .burst = 106'482}).list().size(), 1U);
 }
 
 TEST(rate_limiter, options_out_of_range_make_no_limiter)

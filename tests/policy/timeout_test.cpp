@@ -40,6 +40,7 @@ TEST(timeout, an_abandoning_timeout_leaves_at_once)
 {
     timeout_options const options{.limit = 2s, .on_expiry = abandon};
     limit t(options);
+    EXPECT_EQ(t.expired(at(12s)), timeout_action(await_until{at(12s)})) << "one turn to unwind";
     EXPECT_EQ(t.expired(at(12s)), timeout_action(abandon_operation{}));
 }
 
@@ -100,12 +101,12 @@ TEST(timeout, extreme_limits_stop_at_the_ends_of_time)
 
 TEST(timeout, says_what_happens_at_its_end)
 {
-    static_assert(cooperate.how() == on_expiry::mode::cooperate);
-    static_assert(abandon.how() == on_expiry::mode::abandon);
-    static_assert(grace(3s).how() == on_expiry::mode::grace);
-    static_assert(grace(3s).grace() == 3s);
-    EXPECT_EQ(cooperate.grace(), 0s);
+    static_assert(!cooperate.may_abandon());
+    static_assert(abandon.may_abandon());
+    static_assert(grace(3s).may_abandon());
+    EXPECT_EQ(cooperate.grace(), std::nullopt);
     EXPECT_EQ(abandon.grace(), 0s);
+    EXPECT_EQ(grace(3s).grace(), 3s);
 }
 
 TEST(timeout, any_limit_is_in_range_and_a_negative_grace_is_not)

@@ -53,8 +53,8 @@ struct concurrency_share
 struct retry_cost
 {
     std::size_t capacity = 500;    ///< 1 to 1 000 000.
-    std::size_t retry = 5;         ///< 1 to `capacity`.
-    std::size_t after_timeout = 10; ///< 1 to `capacity`.
+    std::size_t retry = 5;         ///< 0 to `capacity`.
+    std::size_t after_timeout = 10; ///< 0 to `capacity`.
 };
 
 struct retry_budget_options
