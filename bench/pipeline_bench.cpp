@@ -1,7 +1,7 @@
 // What a call through each policy costs, next to the same operation without Keel.
 //
-// The operation completes at once, in a loop of its own coroutine, so what is seen is the pipeline. Read ratios
-// to `bare`, taken in one run; absolute times differ from machine to machine.
+// The operation completes at once, in a loop of its own coroutine, so what is seen is the pipeline. Read
+// ratios to `bare`, taken in one run; absolute times differ from machine to machine.
 
 #include <keel/keel.hpp>
 
@@ -17,10 +17,7 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-asio::awaitable<int> ready()
-{
-    co_return 1;
-}
+asio::awaitable<int> ready() { co_return 1; }
 
 /// Runs one coroutine that loops over the benchmark's iterations.
 void drive(asio::awaitable<void> loop)
@@ -65,7 +62,10 @@ keel::circuit_breaker open_breaker()
 keel::retry retrying() { return keel::retry{{.max_attempts = 3}}; }
 keel::timeout limit() { return keel::timeout{{.limit = 1s}}; }
 keel::bulkhead compartment() { return keel::bulkhead{{.max_concurrent = 100}}; }
-keel::rate_limiter limiter() { return keel::rate_limiter{{.permits = 1'000'000'000, .burst = 1'000'000'000}}; }
+keel::rate_limiter limiter()
+{
+    return keel::rate_limiter{{.permits = 1'000'000'000, .burst = 1'000'000'000}};
+}
 
 void try_acquire(benchmark::State& state)
 {
@@ -83,9 +83,11 @@ BENCHMARK_CAPTURE(through, retry, keel::pipeline{retrying()});
 BENCHMARK_CAPTURE(through, circuit_breaker, keel::pipeline{breaker()});
 BENCHMARK_CAPTURE(through, bulkhead, keel::pipeline{compartment()});
 BENCHMARK_CAPTURE(through, rate_limiter, keel::pipeline{limiter()});
-BENCHMARK_CAPTURE(through, four_without_timeout, keel::pipeline{retrying(), breaker(), compartment(), limiter()});
+BENCHMARK_CAPTURE(through, four_without_timeout,
+                  keel::pipeline{retrying(), breaker(), compartment(), limiter()});
 BENCHMARK_CAPTURE(through, timeout, keel::pipeline{limit()});
-BENCHMARK_CAPTURE(through, all_five, keel::pipeline{retrying(), breaker(), limit(), compartment(), limiter()});
+BENCHMARK_CAPTURE(through, all_five,
+                  keel::pipeline{retrying(), breaker(), limit(), compartment(), limiter()});
 BENCHMARK_CAPTURE(through, refused_by_open_breaker, keel::pipeline{retrying(), open_breaker(), limit()});
 BENCHMARK(try_acquire);
 

@@ -11,12 +11,14 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/system/error_code.hpp>
 
 #include <array>
 #include <csignal>
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -83,11 +85,11 @@ void serve(example::command_line const& given)
     };
 
     asio::io_context io{1};
-    auto acceptor = example::listen(io, given);
-    std::cout << "listening on " << acceptor.local_endpoint() << '\n' << std::flush;
-
     asio::signal_set signals{io, SIGINT, SIGTERM};
     signals.async_wait([&io](boost::system::error_code, int) { io.stop(); });
+
+    auto acceptor = example::listen(io, given);
+    std::cout << "listening on " << acceptor.local_endpoint() << '\n' << std::flush;
     asio::co_spawn(io, async_server::serve(std::move(acceptor), std::move(by_path)),
                    [](std::exception_ptr problem) {
                        if (problem) std::rethrow_exception(problem);

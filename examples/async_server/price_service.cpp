@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -69,8 +68,8 @@ keel::pipeline price_service::make_pipeline(settings const& wanted) const
     stale.when([last_known](keel::failure const&) { return last_known->has_value(); },
                [last_known] { return last_known->value(); });
 
-    // From the outside to the inside. What `stale` has at hand is still given when the limit outside it has
-    // passed; only an answer to be awaited would come too late.
+    // From the outside to the inside. The limit of the whole call must leave the attempts time to fail: once
+    // it has passed, `stale` is not asked any more.
     return keel::pipeline{{.name = "prices", .sink = example::log_to_stderr("async_server")},
                           whole_call,
                           stale,

@@ -23,10 +23,10 @@ struct load
 /// How one call went.
 struct call_end
 {
-    keel::duration begun{};                  ///< Since the run began.
-    std::optional<keel::duration> waited{};  ///< None: still unanswered when the run was over.
-    bool answered_well = false;              ///< A good answer within the caller's patience.
-    bool refused = false;                    ///< By a policy, without asking the server.
+    keel::duration begun{};                 ///< Since the run began.
+    std::optional<keel::duration> waited{}; ///< None: still unanswered when the run was over.
+    bool answered_well = false;             ///< A good answer within the caller's patience.
+    bool refused = false;                   ///< By a policy, without asking the server.
     std::uint32_t attempts = 0;
 };
 
@@ -40,8 +40,8 @@ struct run_result
 {
     std::vector<call_end> calls;
     std::vector<state_change> states;
-    std::uint64_t requests = 0;        ///< What the server saw.
-    std::uint64_t during_outage = 0;   ///< What it saw while it was struggling.
+    std::uint64_t requests = 0;      ///< What the server saw.
+    std::uint64_t during_outage = 0; ///< What it saw while it was struggling.
 };
 
 /// A client with no policies at all.

@@ -1,7 +1,8 @@
 // keel-demo: the same load, twice, against the same failing server: without policies, and with Keel.
 //
-// The server can do 400 requests a second and gets 100. For three seconds each request takes it twenty times as
-// long; on top of that it fails one request in twenty, always. Exit status 0 only if the protected run is better.
+// The server can do 400 requests a second and gets 100. For three seconds each request takes it twenty times
+// as long; on top of that it fails one request in twenty, always. Exit status 0 only if the protected run is
+// better.
 
 #include "load.hpp"
 #include "report.hpp"
@@ -26,8 +27,13 @@ std::vector<std::string> server_arguments()
     std::string one_in_twenty_fails;
     for (auto i = 0; i < 19; ++i) one_in_twenty_fails += "200,";
     one_in_twenty_fails += "500";
-    return {"--status", one_in_twenty_fails, "--capacity",    "4",    "--service-time", "10ms", "--outage", "2s+3s",
-            "--outage-mode", "slow",         "--outage-delay", "200ms", "--for", "60s"};
+    return {"--status",       one_in_twenty_fails,
+            "--capacity",     "4",
+            "--service-time", "10ms",
+            "--outage",       "2s+3s",
+            "--outage-mode",  "slow",
+            "--outage-delay", "200ms",
+            "--for",          "60s"};
 }
 
 /// The programs are built into folders beside ours.

@@ -84,7 +84,8 @@ std::string outage_row(outage const& when, std::size_t cells)
 std::string calls_row(run_result const& run, keel::duration end)
 {
     std::string row;
-    for (auto const& s : by_cell(run, end)) row += is_well(s) ? '#' : s.good * 2 >= s.all ? '+' : s.good > 0 ? '-' : '.';
+    for (auto const& s : by_cell(run, end))
+        row += is_well(s) ? '#' : s.good * 2 >= s.all ? '+' : s.good > 0 ? '-' : '.';
     return row;
 }
 
@@ -144,25 +145,32 @@ std::string table(summary const& a, summary const& b)
     auto const percent = [](double share) { return format("%.1f %%", share * 100); };
     auto const ms = [](keel::duration d) { return format("%.0f ms", in_ms(d)); };
     auto const number = [](std::uint64_t n) { return std::to_string(n); };
-    return row("", "unprotected", "with Keel") + row("well answered within 1 s", percent(a.answered_well), percent(b.answered_well)) +
+    return row("", "unprotected", "with Keel") +
+           row("well answered within 1 s", percent(a.answered_well), percent(b.answered_well)) +
            row("a caller waits, median", ms(a.p50), ms(b.p50)) +
            row("a caller waits, 99th percentile", ms(a.p99), ms(b.p99)) +
-           row("attempts per call", format("%.2f", a.attempts_per_call), format("%.2f", b.attempts_per_call)) +
+           row("attempts per call", format("%.2f", a.attempts_per_call),
+               format("%.2f", b.attempts_per_call)) +
            row("refused fast, without asking the server", number(a.refused_fast), number(b.refused_fast)) +
-           row("requests the server bore in its outage", number(a.borne_in_outage), number(b.borne_in_outage)) +
+           row("requests the server bore in its outage", number(a.borne_in_outage),
+               number(b.borne_in_outage)) +
            row("requests it bore in all", number(a.requests), number(b.requests)) +
            row("well again after the end of the outage", seconds_or_never(a.recovered_after),
                seconds_or_never(b.recovered_after));
 }
 
-std::string timeline(run_result const& without, run_result const& with, outage const& when, keel::duration end)
+std::string timeline(run_result const& without, run_result const& with, outage const& when,
+                     keel::duration end)
 {
     auto const cells = cells_in(end);
-    auto const line = [](char const* what, std::string const& row) { return format("  %-14s ", what) + row + '\n'; };
+    auto const line = [](char const* what, std::string const& row) {
+        return format("  %-14s ", what) + row + '\n';
+    };
     return line("second", seconds_row(cells)) + line("outage", outage_row(when, cells)) +
            line("unprotected", calls_row(without, end)) + line("with Keel", calls_row(with, end)) +
            line("its breaker", states_row(with, cells)) +
-           "\n  calls: # well  + half or more well  - some  . none      breaker: c closed  O open  h half-open\n";
+           "\n  calls: # well  + half or more well  - some  . none      breaker: c closed  O open  h "
+           "half-open\n";
 }
 
 std::string complaint(summary const& without, summary const& with)
@@ -172,7 +180,8 @@ std::string complaint(summary const& without, summary const& with)
     if (with.borne_in_outage >= without.borne_in_outage) return "the struggling server had to bear no less";
     if (with.refused_fast == 0) return "it refused nothing during the outage";
     if (!with.recovered_after) return "it did not recover";
-    if (without.recovered_after && *with.recovered_after > *without.recovered_after) return "it recovered later";
+    if (without.recovered_after && *with.recovered_after > *without.recovered_after)
+        return "it recovered later";
     return {};
 }
 

@@ -23,7 +23,8 @@ struct summary
     std::size_t refused_fast = 0;
     std::uint64_t borne_in_outage = 0;
     std::uint64_t requests = 0;
-    std::optional<keel::duration> recovered_after{}; ///< Since the end of the outage. None: not within the run.
+    std::optional<keel::duration>
+        recovered_after{}; ///< Since the end of the outage. None: not within the run.
 };
 
 /// \param end when the run was over: an unanswered call waited at least until then

@@ -29,10 +29,7 @@ keel::pipeline isolated(std::string const& operation_name)
 }
 // [/usage]
 
-asio::awaitable<void> read_file()
-{
-    co_await keel::sleep_for(20ms);
-}
+asio::awaitable<void> read_file() { co_await keel::sleep_for(20ms); }
 
 asio::awaitable<void> count(keel::pipeline files, int& done, int& refused)
 {
@@ -49,7 +46,8 @@ asio::awaitable<void> example()
     for (auto i = 0; i < 8; ++i) asio::co_spawn(executor, count(files, done, refused), asio::detached);
     co_await keel::sleep_for(5ms);
 
-    std::cout << "file_io: " << compartments.at("file_io").snapshot().running << " running, " << refused << " refused\n";
+    std::cout << "file_io: " << compartments.at("file_io").snapshot().running << " running, " << refused
+              << " refused\n";
     check(refused == 5, "three run, and the others are refused at once");
 
     auto const query = isolated("database");

@@ -33,7 +33,8 @@ asio::awaitable<void> example()
 
     for (auto call = 1; call <= 8; ++call) {
         auto const end = co_await stock.run(stock_of, 7);
-        std::cout << "call " << call << ": " << to_string(end.ended_by()) << ", circuit " << to_string(breaker.state()) << '\n';
+        std::cout << "call " << call << ": " << to_string(end.ended_by()) << ", circuit "
+                  << to_string(breaker.state()) << '\n';
     }
     check(breaker.state() == keel::circuit_state::open, "five failures open the circuit");
 

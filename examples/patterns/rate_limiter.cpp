@@ -9,10 +9,7 @@
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-asio::awaitable<int> deliver(int message)
-{
-    co_return message;
-}
+asio::awaitable<int> deliver(int message) { co_return message; }
 
 asio::awaitable<void> example()
 {

@@ -24,7 +24,7 @@ asio::awaitable<void> example()
         {
             .max_attempts = 4,
             .backoff = keel::exponential{.base = 10ms, .cap = 1s, .jitter = keel::jitter::full},
-            .retry_if = [](keel::failure const& why) { return why.code == asio::error::connection_reset; },
+            .retry_if = [](keel::failure const& why) { return why.code != asio::error::access_denied; },
         },
         budget,
     };

@@ -15,6 +15,7 @@ public:
 
     admission admit(time_point now, turn_waiter* self, telemetry::origin const&, telemetry::sink*) override
     {
+        std::lock_guard lock(mutex_);
         waiter_list expired;
         auto const answer = ask(now, self, expired);
         wake(expired);
@@ -23,7 +24,8 @@ public:
 
     void settle(grant pass, verdict, time_point now, telemetry::origin const&, telemetry::sink*) override
     {
-        auto turns = next_turns(pass, now);
+        std::lock_guard lock(mutex_);
+        auto turns = machine_.settle(pass, now);
         wake(turns.expired);
         wake(turns.granted);
     }
@@ -43,20 +45,14 @@ public:
 private:
     admission ask(time_point now, turn_waiter* self, waiter_list& expired)
     {
-        std::lock_guard lock(mutex_);
         if (!self) return machine_.admit(now, expired);
         if (auto const& most = machine_.options().max_wait)
             self->deadline = std::min(self->deadline, saturating_add(now, *most));
         return machine_.admit(now, *self, expired);
     }
 
-    policy::bulkhead::turns next_turns(grant pass, time_point now)
-    {
-        std::lock_guard lock(mutex_);
-        return machine_.settle(pass, now);
-    }
-
-    // A woken waiter may be gone the moment it has been told, so it leaves the list first.
+    // Under the lock: a waiter whose context goes away withdraws under it too, so here it is still alive. It
+    // may be gone the moment it has been told, so it leaves the list first.
     static void wake(waiter_list& waiters)
     {
         while (auto* const w = waiters.pop_front()) static_cast<turn_waiter*>(w)->turn_came();
@@ -68,7 +64,10 @@ private:
 
 bulkhead::bulkhead(bulkhead_options options) : cell_(std::make_shared<cell>(std::move(options))) {}
 
-permit bulkhead::try_acquire(time_point now) const { return {cell_, cell_->admit(now, nullptr, {}, nullptr)}; }
+permit bulkhead::try_acquire(time_point now) const
+{
+    return {cell_, cell_->admit(now, nullptr, {}, nullptr)};
+}
 bulkhead_snapshot bulkhead::snapshot() const { return cell_->snapshot(); }
 std::shared_ptr<gate> bulkhead::as_gate() const { return cell_; }
 

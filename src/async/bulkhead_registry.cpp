@@ -18,7 +18,8 @@ bulkhead_registry::compartment::compartment(std::string of, std::size_t max_conc
 {}
 
 bulkhead_registry::compartment::compartment(std::string of, bulkhead_options with)
-    : name(std::move(of)), options(std::move(with))
+    : name(std::move(of)),
+      options(std::move(with))
 {
     options.name = name;
 }
@@ -28,7 +29,8 @@ bulkhead_registry::bulkhead_registry(std::initializer_list<compartment> compartm
     for (auto const& c : compartments) {
         if (c.name.empty()) throw std::invalid_argument("bulkhead_registry: a compartment has an empty name");
         if (!held_.try_emplace(c.name, c.options).second)
-            throw std::invalid_argument("bulkhead_registry: the compartment \"" + c.name + "\" is given twice");
+            throw std::invalid_argument("bulkhead_registry: the compartment \"" + c.name +
+                                        "\" is given twice");
     }
 }
 
@@ -37,7 +39,8 @@ bulkhead const& bulkhead_registry::at(std::string_view name) const
     if (auto const found = held_.find(name); found != held_.end()) return found->second;
     std::string known;
     for (auto const& [each, unused] : held_) known += (known.empty() ? "" : ", ") + each;
-    throw unknown_name("bulkhead_registry: no compartment is named \"" + std::string(name) + "\"; there are: " + known);
+    throw unknown_name("bulkhead_registry: no compartment is named \"" + std::string(name) +
+                       "\"; there are: " + known);
 }
 
 } // namespace keel

@@ -13,12 +13,14 @@ public:
 
     std::string_view name() const noexcept override { return machine_.options().name; }
 
-    admission admit(time_point now, turn_waiter*, telemetry::origin const& by, telemetry::sink* observer) override
+    admission admit(time_point now, turn_waiter*, telemetry::origin const& by,
+                    telemetry::sink* observer) override
     {
         return change(now, by, observer, [&] { return machine_.admit(now); });
     }
 
-    void settle(grant pass, verdict v, time_point now, telemetry::origin const& by, telemetry::sink* observer) override
+    void settle(grant pass, verdict v, time_point now, telemetry::origin const& by,
+                telemetry::sink* observer) override
     {
         change(now, by, observer, [&] { return machine_.settle(pass, v, now); });
     }
@@ -33,8 +35,10 @@ public:
     void force(bool open, time_point now)
     {
         change(now, {{}, name(), now}, nullptr, [&] {
-            if (open) machine_.force_open(now);
-            else machine_.force_close(now);
+            if (open)
+                machine_.force_open(now);
+            else
+                machine_.force_close(now);
             return open;
         });
     }
@@ -51,7 +55,8 @@ public:
         return machine_.state();
     }
 
-    // The sink it had goes away with the argument, when the lock is gone: it is the user's code that ends there.
+    // The sink it had goes away with the argument, when the lock is gone: it is the user's code that ends
+    // there.
     void observe(std::shared_ptr<telemetry::sink> sink)
     {
         std::lock_guard lock(mutex_);
@@ -61,8 +66,8 @@ public:
 private:
     /// One decision under the lock; if it changed the state, everybody is told after the lock is gone.
     template <class Decision>
-    std::invoke_result_t<Decision> change(time_point now, telemetry::origin const& by, telemetry::sink* observer,
-                                          Decision decide)
+    std::invoke_result_t<Decision> change(time_point now, telemetry::origin const& by,
+                                          telemetry::sink* observer, Decision decide)
     {
         std::unique_lock lock(mutex_);
         auto const before = machine_.state();
@@ -75,7 +80,8 @@ private:
         return answer;
     }
 
-    void announce(circuit_transition const& change, telemetry::origin const& by, telemetry::sink* observer) const noexcept
+    void announce(circuit_transition const& change, telemetry::origin const& by,
+                  telemetry::sink* observer) const noexcept
     {
         if (auto const& listener = machine_.options().on_transition) {
             try {
@@ -93,7 +99,9 @@ private:
     std::shared_ptr<telemetry::sink> sink_;
 };
 
-circuit_breaker::circuit_breaker(circuit_breaker_options options) : cell_(std::make_shared<cell>(std::move(options))) {}
+circuit_breaker::circuit_breaker(circuit_breaker_options options)
+    : cell_(std::make_shared<cell>(std::move(options)))
+{}
 
 permit circuit_breaker::try_acquire(time_point now) const
 {
@@ -104,7 +112,10 @@ void circuit_breaker::force_open(time_point now) const { cell_->force(true, now)
 void circuit_breaker::force_close(time_point now) const { cell_->force(false, now); }
 circuit_state circuit_breaker::state() const { return cell_->state(); }
 circuit_breaker_snapshot circuit_breaker::snapshot(time_point now) const { return cell_->snapshot(now); }
-void circuit_breaker::observe(std::shared_ptr<telemetry::sink> sink) const { cell_->observe(std::move(sink)); }
+void circuit_breaker::observe(std::shared_ptr<telemetry::sink> sink) const
+{
+    cell_->observe(std::move(sink));
+}
 std::shared_ptr<gate> circuit_breaker::as_gate() const { return cell_; }
 
 } // namespace keel

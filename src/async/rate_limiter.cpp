@@ -53,7 +53,8 @@ private:
     bool started_ = false; ///< Its clock begins with the first call, whatever clock that is.
 };
 
-rate_limiter::rate_limiter(rate_limiter_options options) : cell_(std::make_shared<cell>(std::move(options))) {}
+rate_limiter::rate_limiter(rate_limiter_options options) : cell_(std::make_shared<cell>(std::move(options)))
+{}
 
 permit rate_limiter::try_acquire(time_point now, std::uint32_t weight) const
 {

@@ -20,7 +20,8 @@ struct retry_budget::cell
     policy::retry_budget machine;
 };
 
-retry_budget::retry_budget(retry_budget_options options) : cell_(std::make_shared<cell>(std::move(options))) {}
+retry_budget::retry_budget(retry_budget_options options) : cell_(std::make_shared<cell>(std::move(options)))
+{}
 
 retry_budget_snapshot retry_budget::snapshot(time_point now) const
 {

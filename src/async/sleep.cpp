@@ -45,8 +45,8 @@ private:
 
 } // namespace
 
-// A coroutine that has switched `throw_if_cancelled` off gets here although it is cancelled already; no cancellation
-// would come to end its sleep.
+// A coroutine that has switched `throw_if_cancelled` off gets here although it is cancelled already; no
+// cancellation would come to end its sleep.
 asio::awaitable<void> sleep_until(time_point at)
 {
     auto const before = co_await asio::this_coro::cancellation_state;

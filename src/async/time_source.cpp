@@ -6,16 +6,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <utility>
-#include <vector>
 
 namespace keel {
 namespace {
 
 constexpr duration shortest_span = std::chrono::milliseconds(10);
 
-/// Runs a completion handler right where the context completes it: the alarm belongs to the context as a whole,
-/// and must not queue behind the work of any one strand.
+/// Runs a completion handler right where the context completes it: the alarm belongs to the context as a
+/// whole, and must not queue behind the work of any one strand.
 class context_executor
 {
 public:
@@ -35,8 +35,8 @@ private:
     asio::execution_context* context_;
 };
 
-using timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                                         context_executor>;
+using timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                         asio::wait_traits<std::chrono::steady_clock>, context_executor>;
 
 } // namespace
 
@@ -45,9 +45,9 @@ time_point steady_now() noexcept { return std::chrono::steady_clock::now(); }
 asio::execution_context::id time_source::id;
 
 /// The one Asio timer. A pending timer keeps `run()` from returning, so it is never set further ahead than
-/// `span`: 10 ms at first, doubled each time it fires for nothing. When the last deadline goes away while the
-/// span is long, the timer is cancelled; that can happen once in 10 ms at most, so the usual disarming costs no
-/// system call. Guarded by the mutex of the time source.
+/// `span`: 10 ms at first, doubled each time it fires while deadlines remain. When the last deadline goes
+/// away while the span is long, the timer is cancelled; that can happen once in 10 ms at most, so the usual
+/// disarming costs no system call. Guarded by the mutex of the time source.
 class time_source::alarm
 {
 public:
@@ -57,10 +57,11 @@ public:
     {
         auto const at = std::min(earliest, saturating_add(now, span_));
         if (set_ && at_ <= at) return;
-        set_ = true;
-        at_ = at;
+        set_ = false;
         timer_.expires_at(at);
         timer_.async_wait([&owner, shot = ++shot_](boost::system::error_code) { owner.on_alarm(shot); });
+        set_ = true;
+        at_ = at;
     }
 
     /// False: the timer that fired had been cancelled or set anew meanwhile.
@@ -99,7 +100,10 @@ private:
 time_source::time_source(asio::execution_context& context) : service(context) {}
 time_source::~time_source() = default;
 
-time_source& time_source::of(asio::execution_context& context) { return asio::use_service<time_source>(context); }
+time_source& time_source::of(asio::execution_context& context)
+{
+    return asio::use_service<time_source>(context);
+}
 
 time_point time_source::now() const noexcept { return steady_now(); }
 
@@ -109,8 +113,13 @@ void time_source::arm(deadline& d, time_point at, time_point now)
     d.due = at;
     d.sequence = ++sequence_;
     heap_.push(d);
+    try {
+        earliest_moved(heap_.first().due, now);
+    } catch (...) {
+        heap_.remove(d);
+        throw;
+    }
     d.armed_ = true;
-    if (&heap_.first() == &d) earliest_moved(at, now);
 }
 
 void time_source::disarm(deadline& d) noexcept
@@ -121,15 +130,16 @@ void time_source::disarm(deadline& d) noexcept
         heap_.remove(d);
         if (heap_.empty()) idle();
     } else if (d.fired_) {
-        fired_.erase(d.sequence);
-        d.fired_ = false;
+        take_fired(d.sequence);
     }
 }
 
 std::size_t time_source::armed() const
 {
     std::lock_guard lock(mutex_);
-    return heap_.size() + fired_.size();
+    auto count = heap_.size();
+    for (auto const* d = fired_; d; d = d->next_fired_) ++count;
+    return count;
 }
 
 time_point time_source::earliest() const
@@ -138,21 +148,21 @@ time_point time_source::earliest() const
     return heap_.empty() ? time_point::max() : heap_.first().due;
 }
 
+// One at a time, and posted before it leaves the heap: if there is no memory for the post, nothing is lost.
 void time_source::fire_due(time_point now)
 {
-    std::vector<std::pair<asio::any_io_executor, std::uint64_t>> due;
-    {
-        std::lock_guard lock(mutex_);
-        while (!heap_.empty() && heap_.first().due <= now) {
-            auto& d = static_cast<deadline&>(heap_.first());
-            due.emplace_back(*d.executor_, d.sequence);
-            fired_.emplace(d.sequence, &d);
-            heap_.remove(d);
-            d.fired_ = true;
-        }
+    std::lock_guard lock(mutex_);
+    auto** last = &fired_;
+    while (*last) last = &(*last)->next_fired_;
+    while (!heap_.empty() && heap_.first().due <= now) {
+        auto& d = static_cast<deadline&>(heap_.first());
+        asio::post(*d.executor_, [this, sequence = d.sequence] { deliver(sequence); });
+        heap_.remove(d);
+        d.fired_ = true;
+        d.next_fired_ = nullptr;
+        *last = &d;
+        last = &d.next_fired_;
     }
-    for (auto const& [executor, sequence] : due)
-        asio::post(executor, [this, number = sequence] { deliver(number); });
 }
 
 // What waits may be gone, or disarmed, by the time this runs on its executor: then its entry is gone too.
@@ -161,14 +171,23 @@ void time_source::deliver(std::uint64_t sequence)
     deadline* d = nullptr;
     {
         std::lock_guard lock(mutex_);
-        auto const entry = fired_.find(sequence);
-        if (entry == fired_.end()) return;
-        d = entry->second;
-        fired_.erase(entry);
-        d->fired_ = false;
+        d = take_fired(sequence);
     }
+    if (!d) return;
     d->armed_ = false;
     d->reached();
+}
+
+deadline* time_source::take_fired(std::uint64_t sequence) noexcept
+{
+    for (auto** link = &fired_; *link; link = &(*link)->next_fired_) {
+        auto* const d = *link;
+        if (d->sequence != sequence) continue;
+        *link = d->next_fired_;
+        d->fired_ = false;
+        return d;
+    }
+    return nullptr;
 }
 
 void time_source::earliest_moved(time_point earliest, time_point now)
@@ -189,12 +208,24 @@ void time_source::on_alarm(std::uint64_t shot)
         if (!alarm_ || !alarm_->fired(shot)) return;
     }
     auto const at = now();
-    fire_due(at);
+    try {
+        fire_due(at);
+    } catch (...) {
+        set_alarm_again(at);
+        throw;
+    }
+    set_alarm_again(at);
+}
 
+void time_source::set_alarm_again(time_point now) noexcept
+{
     std::lock_guard lock(mutex_);
     if (heap_.empty()) return alarm_->shorten();
     alarm_->lengthen();
-    alarm_->set(*this, heap_.first().due, at);
+    try {
+        alarm_->set(*this, heap_.first().due, now);
+    } catch (std::bad_alloc const&) { // the next deadline to be armed tries again
+    }
 }
 
 void time_source::shutdown()

@@ -14,7 +14,8 @@ char const* text(errc e) noexcept
     case errc::bulkhead_wait_expired: return "the call waited too long in the bulkhead's queue";
     case errc::rate_limited: return "the rate limit is reached";
     case errc::unknown_name: return "no policy of that name is registered";
-    case errc::fallback_type_mismatch: return "the fallback has no alternative of the operation's result type";
+    case errc::fallback_type_mismatch:
+        return "the fallback has no alternative of the operation's result type";
     case errc::operation_not_owned: return "an operation that may be abandoned must own what it uses";
     }
     return "unknown keel error";
@@ -76,7 +77,8 @@ bool category::equivalent(int value, error_condition const& group) const noexcep
     auto const e = static_cast<errc>(value);
     if (group == make(condition::rejected)) return is_rejected(e);
     if (group == make(condition::timed_out)) return e == errc::timed_out;
-    if (group == make(condition::transient)) return e == errc::timed_out || (is_rejected(e) && !is_mistake(e));
+    if (group == make(condition::transient))
+        return e == errc::timed_out || (is_rejected(e) && !is_mistake(e));
     return group.category() == *this && group.value() == value;
 }
 

@@ -53,7 +53,8 @@ std::string option_faults::show(duration value) { return to_string(value); }
 std::string option_faults::show(double value) { return number(value); }
 
 invalid_options::invalid_options(std::string_view policy, option_faults faults)
-    : std::invalid_argument(faults.describe(policy)), faults_(std::move(faults))
+    : std::invalid_argument(faults.describe(policy)),
+      faults_(std::move(faults))
 {}
 
 } // namespace keel

@@ -8,8 +8,8 @@ option_faults validate(bulkhead_options const& o)
 {
     option_faults faults;
     faults.require(o.max_concurrent >= 1, "max_concurrent", o.max_concurrent, "at least 1");
-    faults.require(!o.max_wait || *o.max_wait >= duration::zero(), "max_wait", o.max_wait.value_or(duration::zero()),
-                   "0 or more, or nullopt");
+    faults.require(!o.max_wait || *o.max_wait >= duration::zero(), "max_wait",
+                   o.max_wait.value_or(duration::zero()), "0 or more, or nullopt");
     return faults;
 }
 

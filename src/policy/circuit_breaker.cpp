@@ -18,6 +18,8 @@ void check(time_window const& w, option_faults& faults)
 {
     faults.require(w.size > duration::zero(), "window.size", w.size, "above 0");
     faults.require(w.buckets >= 1 && w.buckets <= 1000, "window.buckets", w.buckets, "1 to 1000");
+    faults.require(w.size <= duration::zero() || w.size.count() >= static_cast<duration::rep>(w.buckets),
+                   "window.size", w.size, "at least a nanosecond for each bucket");
 }
 
 void check(count_window const& w, option_faults& faults)
@@ -50,19 +52,24 @@ option_faults validate(circuit_breaker_options const& o)
     option_faults faults;
     std::visit([&](auto const& window) { check(window, faults); }, o.window);
     faults.require(o.min_calls >= 1, "min_calls", o.min_calls, "at least 1");
-    faults.require(is_ratio(o.failure_ratio), "failure_ratio", o.failure_ratio.value_or(0), "above 0 up to 1, or nullopt");
-    faults.require(is_ratio(o.slow_ratio), "slow_ratio", o.slow_ratio.value_or(0), "above 0 up to 1, or nullopt");
-    faults.require(!o.slow_call || *o.slow_call >= duration::zero(), "slow_call", o.slow_call.value_or(duration::zero()),
-                   "0 or more, or nullopt");
-    faults.require(!o.slow_ratio || o.slow_call, "slow_call", "nullopt", "a duration, because slow_ratio is set");
+    faults.require(is_ratio(o.failure_ratio), "failure_ratio", o.failure_ratio.value_or(0),
+                   "above 0 up to 1, or nullopt");
+    faults.require(is_ratio(o.slow_ratio), "slow_ratio", o.slow_ratio.value_or(0),
+                   "above 0 up to 1, or nullopt");
+    faults.require(!o.slow_call || *o.slow_call >= duration::zero(), "slow_call",
+                   o.slow_call.value_or(duration::zero()), "0 or more, or nullopt");
+    faults.require(!o.slow_ratio || o.slow_call, "slow_call", "nullopt",
+                   "a duration, because slow_ratio is set");
     faults.require(!o.slow_ratio || !std::holds_alternative<consecutive_window>(o.window), "slow_ratio",
                    o.slow_ratio.value_or(0), "nullopt, because the window is consecutive");
     faults.require(o.failure_ratio || o.slow_ratio || std::holds_alternative<consecutive_window>(o.window),
-                   "failure_ratio", "nullopt", "a ratio, unless slow_ratio is set or the window is consecutive");
+                   "failure_ratio", "nullopt",
+                   "a ratio, unless slow_ratio is set or the window is consecutive");
     faults.require(o.open_for > duration::zero(), "open_for", o.open_for, "above 0");
-    faults.require(o.open_multiplier >= 1.0 && o.open_multiplier <= 100.0, "open_multiplier", o.open_multiplier, "1 to 100");
-    faults.require(!o.open_max || *o.open_max >= o.open_for, "open_max", o.open_max.value_or(duration::zero()),
-                   "open_for (" + to_string(o.open_for) + ") or more, or nullopt");
+    faults.require(o.open_multiplier >= 1.0 && o.open_multiplier <= 100.0, "open_multiplier",
+                   o.open_multiplier, "1 to 100");
+    faults.require(!o.open_max || *o.open_max > duration::zero(), "open_max",
+                   o.open_max.value_or(duration::zero()), "above 0, or nullopt");
     faults.require(o.half_open_permits >= 1, "half_open_permits", o.half_open_permits, "at least 1");
     faults.require(!o.half_open_max || *o.half_open_max > duration::zero(), "half_open_max",
                    o.half_open_max.value_or(duration::zero()), "above 0, or nullopt");
@@ -83,12 +90,14 @@ std::uint64_t limit_of(std::optional<double> ratio)
 } // namespace
 
 circuit_breaker::circuit_breaker(circuit_breaker_options options)
-    : options_(checked("circuit_breaker", std::move(options))), failure_limit_(limit_of(options_.failure_ratio)),
+    : options_(checked("circuit_breaker", std::move(options))),
+      failure_limit_(limit_of(options_.failure_ratio)),
       slow_limit_(limit_of(options_.slow_ratio)),
-      window_(std::visit(match{[](time_window const& w) -> decltype(window_) { return bucket_ring(w.size, w.buckets); },
-                               [](count_window const& w) -> decltype(window_) { return outcome_ring(w.size); },
-                               [](consecutive_window const&) -> decltype(window_) { return failure_run{}; }},
-                         options_.window))
+      window_(std::visit(
+          match{[](time_window const& w) -> decltype(window_) { return bucket_ring(w.size, w.buckets); },
+                [](count_window const& w) -> decltype(window_) { return outcome_ring(w.size); },
+                [](consecutive_window const&) -> decltype(window_) { return failure_run{}; }},
+          options_.window))
 {}
 
 admission circuit_breaker::admit(time_point now)
@@ -96,7 +105,10 @@ admission circuit_breaker::admit(time_point now)
     return std::visit([&](auto& state) { return admit_while(state, now); }, state_);
 }
 
-admission circuit_breaker::admit_while(closed&, time_point now) { return admission::granted({generation_, now, 1}); }
+admission circuit_breaker::admit_while(closed&, time_point now)
+{
+    return admission::granted({generation_, now, 1});
+}
 
 admission circuit_breaker::admit_while(open& state, time_point now)
 {
@@ -131,26 +143,29 @@ bool circuit_breaker::settle(grant pass, verdict v, time_point now)
     auto* const trial = std::get_if<half_open>(&state_);
     if (trial) --trial->in_flight;
     if (v == verdict::ignored) return false;
-    if (trial) count_trial(*trial, failed, slow, now);
-    else count_while_closed(failed, slow, now);
+    if (trial)
+        count_trial(*trial, failed, slow, now);
+    else
+        count_while_closed(failed, slow, now);
     return true;
 }
 
 void circuit_breaker::count_while_closed(bool failed, bool slow, time_point now)
 {
-    auto const trips = std::visit(match{[&](bucket_ring& w) {
-                                            w.add(failed, slow, now);
-                                            return too_many(w.sum(now));
-                                        },
-                                        [&](outcome_ring& w) {
-                                            w.add(failed, slow);
-                                            return too_many(w.sum());
-                                        },
-                                        [&](failure_run& run) {
-                                            run.length = failed ? run.length + 1 : 0;
-                                            return run.length >= std::get<consecutive_window>(options_.window).failures;
-                                        }},
-                                  window_);
+    auto const trips =
+        std::visit(match{[&](bucket_ring& w) {
+                             w.add(failed, slow, now);
+                             return too_many(w.sum(now));
+                         },
+                         [&](outcome_ring& w) {
+                             w.add(failed, slow);
+                             return too_many(w.sum());
+                         },
+                         [&](failure_run& run) {
+                             run.length = failed ? run.length + 1 : 0;
+                             return run.length >= std::get<consecutive_window>(options_.window).failures;
+                         }},
+                   window_);
     if (trips) trip(now);
 }
 
@@ -163,16 +178,22 @@ void circuit_breaker::count_trial(half_open& state, bool failed, bool slow, time
 
 void circuit_breaker::judge_trials(tally const& trials, time_point now)
 {
-    auto const bad = is_consecutive() ? trials.failed > 0
-                                      : trials.failed * billion >= failure_limit_ * trials.total ||
-                                            trials.slow * billion >= slow_limit_ * trials.total;
-    if (bad) trip(now);
-    else become_closed();
+    auto const bad =
+        !is_consecutive() && over_a_limit(trials); // one failure would have tripped a consecutive one
+    if (bad)
+        trip(now);
+    else
+        become_closed();
 }
 
 bool circuit_breaker::too_many(tally const& t) const noexcept
 {
     if (t.total < needed_calls()) return false;
+    return over_a_limit(t);
+}
+
+bool circuit_breaker::over_a_limit(tally const& t) const noexcept
+{
     return t.failed * billion >= failure_limit_ * t.total || t.slow * billion >= slow_limit_ * t.total;
 }
 
@@ -199,13 +220,15 @@ template <class State>
 void circuit_breaker::enter(State state)
 {
     ++generation_;
-    std::visit(match{[](failure_run& run) { run.length = 0; }, [](auto& window) { window.clear(); }}, window_);
+    std::visit(match{[](failure_run& run) { run.length = 0; }, [](auto& window) { window.clear(); }},
+               window_);
     state_ = state;
 }
 
 duration circuit_breaker::open_period() const noexcept
 {
-    auto const limit = exact_duration(options_.open_max.value_or(duration::max()));
+    auto const limit =
+        exact_duration(std::max(options_.open_max.value_or(duration::max()), options_.open_for));
     auto const growth = billionths(options_.open_multiplier);
     auto period = std::min(exact_duration(options_.open_for), limit);
     for (std::uint32_t i = 0; i < openings_ && growth > billion && period < limit; ++i)

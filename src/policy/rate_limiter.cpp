@@ -17,10 +17,11 @@ option_faults validate(rate_limiter_options const& o)
                    "at most one per nanosecond of per");
     faults.require(!o.burst || *o.burst >= 1, "burst", burst_of(o), "at least 1, or nullopt");
     auto const span = static_cast<double>(burst_of(o)) * static_cast<double>(o.per.count());
-    faults.require(span <= 4.6e18 * o.permits || o.permits == 0, "burst", burst_of(o), "at most what arrives in 145 years");
+    faults.require(span <= 4.6e18 * o.permits || o.permits == 0, "burst", burst_of(o),
+                   "at most what arrives in 145 years");
     faults.require(o.max_wait >= 0ns, "max_wait", o.max_wait, "0 or more");
-    faults.require(!o.initial || o.algorithm == rate_algorithm::token_bucket, "initial", o.initial.value_or(0),
-                   "nullopt, unless the algorithm is token_bucket");
+    faults.require(!o.initial || o.algorithm == rate_algorithm::token_bucket, "initial",
+                   o.initial.value_or(0), "nullopt, unless the algorithm is token_bucket");
     return faults;
 }
 
@@ -36,7 +37,8 @@ duration interval_of(rate_limiter_options const& o)
 } // namespace
 
 rate_limiter::rate_limiter(rate_limiter_options options)
-    : options_(checked("rate_limiter", std::move(options))), meter_(make_meter())
+    : options_(checked("rate_limiter", std::move(options))),
+      meter_(make_meter())
 {}
 
 std::variant<token_bucket, gcra> rate_limiter::make_meter() const

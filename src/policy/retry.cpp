@@ -11,7 +11,8 @@ option_faults validate(retry_options const& o)
                    "at least 1, or nullopt");
     faults.require(!o.max_duration || *o.max_duration > duration::zero(), "max_duration",
                    o.max_duration.value_or(duration::zero()), "above 0, or nullopt");
-    faults.require(o.max_attempts || o.max_duration, "max_attempts", "nullopt", "a number, unless max_duration is set");
+    faults.require(o.max_attempts || o.max_duration, "max_attempts", "nullopt",
+                   "a number, unless max_duration is set");
     faults.require(o.hint_cap >= duration::zero(), "hint_cap", o.hint_cap, "0 or more");
     faults.merge("backoff", validate(o.backoff));
     return faults;
@@ -35,8 +36,8 @@ std::string_view to_string(retry_stop s) noexcept
 
 namespace policy {
 
-retry_action retry::attempt_failed(time_point now, std::optional<time_point> deadline, std::optional<duration> hint,
-                                   chance u)
+retry_action retry::attempt_failed(time_point now, std::optional<time_point> deadline,
+                                   std::optional<duration> hint, chance u)
 {
     auto const left = deadline ? std::optional(saturating_sub(*deadline, now)) : std::nullopt;
     auto action = decide(attempts_, left, hint, u);
@@ -47,7 +48,8 @@ retry_action retry::attempt_failed(time_point now, std::optional<time_point> dea
     return action;
 }
 
-retry_action retry::decide(std::uint32_t number, std::optional<duration> time_left, std::optional<duration> hint, chance u)
+retry_action retry::decide(std::uint32_t number, std::optional<duration> time_left,
+                           std::optional<duration> hint, chance u)
 {
     if (options_->max_attempts && number >= *options_->max_attempts) return give_up{retry_stop::attempts};
     auto pause = pauses_.next(number, u);

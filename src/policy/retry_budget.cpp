@@ -23,7 +23,8 @@ void check(success_bucket const& k, option_faults& faults)
 
 void check(failure_threshold const& k, option_faults& faults)
 {
-    faults.require(within(k.max_tokens, std::size_t{1}, million), "kind.max_tokens", k.max_tokens, "1 to 1000000");
+    faults.require(within(k.max_tokens, std::size_t{1}, million), "kind.max_tokens", k.max_tokens,
+                   "1 to 1000000");
     faults.require(within(k.ratio, 0.0, 1.0), "kind.ratio", k.ratio, "0 to 1");
 }
 
@@ -68,10 +69,12 @@ std::size_t percent(double ratio) { return static_cast<std::size_t>(ratio * 100 
 } // namespace
 
 retry_budget::retry_budget(retry_budget_options options)
-    : options_(checked("retry_budget", std::move(options))), state_(in_flight{})
+    : options_(checked("retry_budget", std::move(options))),
+      state_(in_flight{})
 {
     if (auto const* k = std::get_if<success_bucket>(&options_.kind)) state_ = milli_tokens{k->size * milli};
-    if (auto const* k = std::get_if<failure_threshold>(&options_.kind)) state_ = milli_tokens{k->max_tokens * milli};
+    if (auto const* k = std::get_if<failure_threshold>(&options_.kind))
+        state_ = milli_tokens{k->max_tokens * milli};
     if (std::holds_alternative<ratio_window>(options_.kind)) state_ = slices{};
     if (auto const* k = std::get_if<retry_cost>(&options_.kind)) state_ = cost_tokens{k->capacity};
 }
@@ -123,7 +126,10 @@ bool retry_budget::grants(failure_threshold const& k, retry_cause, time_point) c
     return 2 * std::get<milli_tokens>(state_).level > k.max_tokens * milli;
 }
 
-bool retry_budget::grants(ratio_window const& k, retry_cause, time_point now) const { return balance(k, now) >= 1; }
+bool retry_budget::grants(ratio_window const& k, retry_cause, time_point now) const
+{
+    return balance(k, now) >= 1;
+}
 
 bool retry_budget::grants(concurrency_share const& k, retry_cause, time_point) const
 {

@@ -9,10 +9,7 @@
 namespace keel::telemetry {
 namespace {
 
-bool is_plain(char c)
-{
-    return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\';
-}
+bool is_plain(char c) { return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\'; }
 
 class line
 {
@@ -29,8 +26,10 @@ public:
     line& text(std::string_view key, std::string_view value)
     {
         begin(key);
-        if (!value.empty() && std::all_of(value.begin(), value.end(), is_plain)) line_ += value;
-        else quote(value);
+        if (!value.empty() && std::all_of(value.begin(), value.end(), is_plain))
+            line_ += value;
+        else
+            quote(value);
         return *this;
     }
 
@@ -59,8 +58,10 @@ private:
         line_ += '"';
         for (auto const c : value) {
             if (c == '"' || c == '\\') line_ += '\\';
-            if (is_plain(c) || c == ' ' || c == '=' || c == '"' || c == '\\') line_ += c;
-            else escape(c);
+            if (is_plain(c) || c == ' ' || c == '=' || c == '"' || c == '\\')
+                line_ += c;
+            else
+                escape(c);
         }
         line_ += '"';
     }
@@ -94,16 +95,17 @@ struct writer
 
     std::string operator()(retry_stopped const& e) const
     {
-        return line("retry_stopped").by(e.by).number("attempts", e.attempts).text("why", e.why).error(e.error).take();
+        return line("retry_stopped")
+            .by(e.by)
+            .number("attempts", e.attempts)
+            .text("why", e.why)
+            .error(e.error)
+            .take();
     }
 
     std::string operator()(timed_out const& e) const
     {
-        return line("timed_out")
-            .by(e.by)
-            .time("limit", e.limit)
-            .text("operation", e.operation)
-            .take();
+        return line("timed_out").by(e.by).time("limit", e.limit).text("operation", e.operation).take();
     }
 
     std::string operator()(rejected const& e) const
@@ -114,7 +116,10 @@ struct writer
         return text.take();
     }
 
-    std::string operator()(fell_back const& e) const { return line("fell_back").by(e.by).error(e.error).take(); }
+    std::string operator()(fell_back const& e) const
+    {
+        return line("fell_back").by(e.by).error(e.error).take();
+    }
     std::string operator()(orphan_ended const& e) const { return line("orphan_ended").by(e.by).take(); }
 };
 

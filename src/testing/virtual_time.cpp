@@ -4,7 +4,10 @@
 
 namespace keel::testing {
 
-virtual_time& virtual_time::install(asio::io_context& context) { return asio::make_service<virtual_time>(context); }
+virtual_time& virtual_time::install(asio::io_context& context)
+{
+    return asio::make_service<virtual_time>(context);
+}
 
 // A context that has run out of work stops, and must be restarted before it runs what came since.
 void virtual_time::settle(asio::io_context& context)

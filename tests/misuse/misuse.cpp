@@ -13,15 +13,9 @@ struct order
     int count = 0;
 };
 
-asio::awaitable<int> dispatch_order(order const& o)
-{
-    co_return o.count;
-}
+asio::awaitable<int> dispatch_order(order const& o) { co_return o.count; }
 
-asio::awaitable<int> consume(std::unique_ptr<int> n)
-{
-    co_return *n;
-}
+asio::awaitable<int> consume(std::unique_ptr<int> n) { co_return *n; }
 
 asio::awaitable<void> use(keel::pipeline p)
 {
@@ -46,6 +40,10 @@ asio::awaitable<void> use(keel::pipeline p)
     (void)co_await p([text] { return dispatch_order(order{text, 7}); });
 #elif defined(CASE_temporary_aggregate)
     (void)co_await p(dispatch_order, order{"tea", 8});
+#elif defined(CASE_temporary_owning)
+    (void)co_await p(keel::owning([text] { return dispatch_order(order{text, 9}); }));
+#elif defined(CASE_temporary_pipeline)
+    (void)co_await keel::pipeline{keel::retry{}}(dispatch_order, named);
 #elif defined(CASE_not_awaitable)
     (void)co_await p([] { return 9; });
 #elif defined(CASE_consumes_its_argument)

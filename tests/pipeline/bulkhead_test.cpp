@@ -54,7 +54,8 @@ TEST(bulkhead_in_a_pipeline, does_not_let_a_newcomer_overtake)
     all.start(p, op);
 
     world.advance(1s);
-    EXPECT_FALSE(static_cast<bool>(compartment.try_acquire(world.clock().now()))) << "the freed permit has an owner";
+    EXPECT_FALSE(static_cast<bool>(compartment.try_acquire(world.clock().now())))
+        << "the freed permit has an owner";
     world.drain();
     EXPECT_TRUE(all.at(1).ok);
 }

@@ -149,7 +149,8 @@ TEST(a_caller_that_cancels, while_a_fallback_answers)
     expect_nothing_left(world);
 }
 
-asio::awaitable<void> call_after_being_cancelled(pipeline p, scripted<int> op, std::shared_ptr<error_code> seen)
+asio::awaitable<void> call_after_being_cancelled(pipeline p, scripted<int> op,
+                                                 std::shared_ptr<error_code> seen)
 {
     co_await asio::this_coro::throw_if_cancelled(false);
     while ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none)
@@ -250,6 +251,108 @@ TEST(a_caller_that_cancels, twice_is_like_once)
 
     for (std::size_t i = 0; i < 3; ++i) expect_cancelled_by_caller(all, i, 0s);
     s.expect_all_home(world);
+}
+
+// --- a caller that is cancelled by its own call, or while it unwinds
+// ---------------------------------------------
+
+asio::awaitable<int> cancels_its_caller(asio::cancellation_signal* signal)
+{
+    signal->emit(asio::cancellation_type::terminal);
+    co_await sleep_for(10s);
+    co_return 1;
+}
+
+asio::awaitable<void> note_end(pipeline p, asio::cancellation_signal* signal, std::shared_ptr<ended_by> by)
+{
+    auto const end = co_await p.run(cancels_its_caller, signal);
+    *by = end.ended_by();
+}
+
+TEST(a_caller_that_cancels, from_within_the_operation_before_it_suspends)
+{
+    simulation world;
+    asio::cancellation_signal signal;
+    auto const by = std::make_shared<ended_by>(ended_by::operation);
+    auto thrown = false;
+    pipeline const p{timeout{{.limit = 1min}}};
+    asio::co_spawn(
+        world.context(), note_end(p, &signal, by),
+        asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e) { thrown = e != nullptr; }));
+    world.drain();
+
+    EXPECT_FALSE(thrown) << "run() gives an outcome";
+    EXPECT_EQ(*by, ended_by::caller);
+    EXPECT_EQ(world.elapsed(), 0s);
+}
+
+class cancelling_sink final : public telemetry::sink
+{
+public:
+    void on(telemetry::event const&) override
+    {
+        if (signal) signal->emit(asio::cancellation_type::terminal);
+    }
+    asio::cancellation_signal* signal = nullptr;
+};
+
+asio::awaitable<void> retry_and_note(pipeline p, scripted<int> op, std::shared_ptr<ended_by> by)
+{
+    auto const end = co_await p.run(op);
+    *by = end.ended_by();
+}
+
+TEST(a_caller_that_cancels, from_a_sink_right_before_the_pause_of_a_retry)
+{
+    simulation world;
+    asio::cancellation_signal signal;
+    auto const sink = std::make_shared<cancelling_sink>();
+    auto const by = std::make_shared<ended_by>(ended_by::operation);
+    auto thrown = false;
+    scripted<int> op;
+    op.fails(reset());
+    pipeline const p{{.sink = sink}, retry{retry_every(10s, 3)}};
+    sink->signal = &signal;
+    asio::co_spawn(
+        world.context(), retry_and_note(p, op, by),
+        asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e) { thrown = e != nullptr; }));
+    world.drain();
+
+    EXPECT_FALSE(thrown);
+    EXPECT_EQ(*by, ended_by::caller);
+    EXPECT_EQ(world.elapsed(), 0s);
+    EXPECT_EQ(op.started(), 1U);
+}
+
+TEST(a_caller_that_cancels, while_a_timed_out_operation_unwinds_before_a_retry)
+{
+    simulation world;
+    auto const sink = std::make_shared<recorder>();
+    calls all(world);
+    scripted<int> op;
+    op.takes(3s).ignoring_cancellation().fails(reset());
+    all.start(pipeline{{.sink = sink}, retry{retry_every(10s, 3)}, timeout{{.limit = 1s}}}, op);
+    world.advance(2s);
+
+    all.cancel(0);
+    world.drain();
+
+    EXPECT_EQ(all.at(0).error, errc::timed_out);
+    EXPECT_EQ(all.at(0).at, 3s) << "no pause, no further attempt";
+    EXPECT_EQ(op.started(), 1U);
+    EXPECT_EQ(sink->count("retry_scheduled"), 0U);
+}
+
+TEST(an_operation, is_cancelled_once_however_many_limits_pass)
+{
+    simulation world;
+    scripted<int> op;
+    op.takes(10s).ignoring_cancellation().fails(reset());
+    pipeline const p{timeout{{.limit = 3s}}, timeout{{.limit = 2s, .on_expiry = grace(30s)}},
+                     timeout{{.limit = 1s}}};
+
+    EXPECT_EQ(world.run(p.run(owning(op))).report().policy, "timeout");
+    EXPECT_EQ(op.cancelled(), 1U);
 }
 
 TEST(a_pipeline_in_a_pipeline, unwinds_as_one_when_the_outer_one_times_out)

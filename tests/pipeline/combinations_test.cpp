@@ -31,14 +31,18 @@ TEST(a_storm, of_calls_through_the_whole_stack_leaves_everything_at_home)
     bulkhead const compartment{{.max_concurrent = 5, .max_queue = 10, .max_wait = 400ms}};
     rate_limiter const limiter{{.permits = 50, .burst = 10, .max_wait = 200ms}};
     retry_budget const budget{{.kind = success_bucket{.size = 20, .deposit = 0.2}}};
-    pipeline const p{timeout{{.limit = 2s}},  retry{{.max_attempts = 4}, budget},    breaker, compartment, limiter,
-                     timeout{{.limit = 150ms}}};
+    pipeline const p{
+        timeout{{.limit = 2s}},   retry{{.max_attempts = 4}, budget}, breaker, compartment, limiter,
+        timeout{{.limit = 150ms}}};
     scripted<int> op;
     for (auto i = 0; i < 200; ++i) {
         op.takes(std::chrono::milliseconds(i * 37 % 100));
-        if (i % 9 == 0) op.fails(reset());
-        else if (i % 31 == 0) op.hangs();
-        else op.returns(i);
+        if (i % 9 == 0)
+            op.fails(reset());
+        else if (i % 31 == 0)
+            op.hangs();
+        else
+            op.returns(i);
     }
     calls all(world);
     for (auto i = 0; i < 500; ++i) {

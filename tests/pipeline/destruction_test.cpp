@@ -45,8 +45,10 @@ std::vector<stage_case> every_stage(bulkhead const& compartment)
         {"queued", pipeline{bulkhead{{.max_concurrent = 1, .max_queue = 10}}, compartment}, hangs},
         {"queued under a timeout", pipeline{limit, bulkhead{{.max_concurrent = 1, .max_queue = 10}}}, hangs},
         {"backing off", pipeline{compartment, retry{retry_every(1h, 5)}}, fails},
-        {"backing off under a timeout", pipeline{timeout{{.limit = 5h}}, compartment, retry{retry_every(1h, 5)}}, fails},
-        {"waiting for a permit", pipeline{compartment, rate_limiter{{.permits = 1, .per = 1h, .max_wait = 9h}}}, returns},
+        {"backing off under a timeout",
+         pipeline{timeout{{.limit = 5h}}, compartment, retry{retry_every(1h, 5)}}, fails},
+        {"waiting for a permit",
+         pipeline{compartment, rate_limiter{{.permits = 1, .per = 1h, .max_wait = 9h}}}, returns},
         {"in an inner pipeline", pipeline{limit, compartment}, hangs},
     };
 }
@@ -71,10 +73,7 @@ TEST(destroying_the_context, ends_every_call_whatever_it_was_doing)
     }
 }
 
-asio::awaitable<int> through(pipeline p, scripted<int> op)
-{
-    co_return co_await p(op);
-}
+asio::awaitable<int> through(pipeline p, scripted<int> op) { co_return co_await p(op); }
 
 TEST(destroying_the_context, ends_nested_pipelines_inner_first)
 {
@@ -86,10 +85,11 @@ TEST(destroying_the_context, ends_nested_pipelines_inner_first)
     op.hangs();
     {
         simulation world;
-        world.start([](pipeline o, pipeline i, scripted<int> work, std::shared_ptr<int> f) -> asio::awaitable<void> {
-            resident const here(f);
-            (void)co_await o.run(through, i, work);
-        }(outer, inner, op, frames));
+        world.start(
+            [](pipeline o, pipeline i, scripted<int> work, std::shared_ptr<int> f) -> asio::awaitable<void> {
+                resident const here(f);
+                (void)co_await o.run(through, i, work);
+            }(outer, inner, op, frames));
         world.advance(1min);
         EXPECT_EQ(*frames, 1);
     }

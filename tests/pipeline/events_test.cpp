@@ -21,27 +21,30 @@ TEST(the_events_of_a_call, tell_its_story_in_order)
 
     EXPECT_EQ(world.run(p(op)), 7);
 
-    EXPECT_EQ(sink->lines(),
-              (lines{
-                  "event=retry_scheduled pipeline=payments policy=retry next_attempt=2 pause=100ms "
-                  "error=\"Connection reset by peer\" code=system:104",
-                  "event=timed_out pipeline=payments policy=attempt limit=1s operation=ended",
-                  "event=circuit_changed pipeline=payments policy=circuit_breaker from=closed to=open",
-                  "event=retry_scheduled pipeline=payments policy=retry next_attempt=3 pause=100ms "
-                  "error=\"the time limit passed before the operation gave a result\" code=keel:1",
-                  "event=rejected pipeline=payments policy=circuit_breaker error=\"the circuit breaker is open\" "
-                  "code=keel:2 retry_after=9.9s",
-                  "event=retry_stopped pipeline=payments policy=retry attempts=3 why=not_retryable "
-                  "error=\"the circuit breaker is open\" code=keel:2",
-                  "event=fell_back pipeline=payments policy=fallback error=\"the circuit breaker is open\" code=keel:2",
-              }));
+    EXPECT_EQ(
+        sink->lines(),
+        (lines{
+            "event=retry_scheduled pipeline=payments policy=retry next_attempt=2 pause=100ms "
+            "error=\"Connection reset by peer\" code=system:104",
+            "event=timed_out pipeline=payments policy=attempt limit=1s operation=ended",
+            "event=circuit_changed pipeline=payments policy=circuit_breaker from=closed to=open",
+            "event=retry_scheduled pipeline=payments policy=retry next_attempt=3 pause=100ms "
+            "error=\"the time limit passed before the operation gave a result\" code=keel:1",
+            "event=rejected pipeline=payments policy=circuit_breaker error=\"the circuit breaker is open\" "
+            "code=keel:2 retry_after=9.9s",
+            "event=retry_stopped pipeline=payments policy=retry attempts=2 why=not_retryable "
+            "error=\"the circuit breaker is open\" code=keel:2",
+            "event=fell_back pipeline=payments policy=fallback error=\"the circuit breaker is open\" "
+            "code=keel:2",
+        }));
 }
 
 TEST(the_events_of_a_call, are_none_when_all_is_well)
 {
     simulation world;
     auto const sink = std::make_shared<recorder>();
-    pipeline const p{{.sink = sink}, timeout{{.limit = 1s}}, retry{}, circuit_breaker{}, bulkhead{}, rate_limiter{}};
+    pipeline const p{{.sink = sink}, timeout{{.limit = 1s}}, retry{}, circuit_breaker{},
+                     bulkhead{},     rate_limiter{}};
     scripted<int> op;
     op.takes(1ms).returns(1);
 
@@ -65,9 +68,10 @@ TEST(a_breaker_with_a_sink_of_its_own, reports_each_change_once_and_there)
     world.advance(1s);
     (void)world.run(p.run(op));
 
-    EXPECT_EQ(own->lines(), (lines{"event=circuit_changed pipeline=p policy=circuit_breaker from=closed to=open",
-                                   "event=circuit_changed pipeline=p policy=circuit_breaker from=open to=half_open",
-                                   "event=circuit_changed pipeline=p policy=circuit_breaker from=half_open to=closed"}));
+    EXPECT_EQ(own->lines(),
+              (lines{"event=circuit_changed pipeline=p policy=circuit_breaker from=closed to=open",
+                     "event=circuit_changed pipeline=p policy=circuit_breaker from=open to=half_open",
+                     "event=circuit_changed pipeline=p policy=circuit_breaker from=half_open to=closed"}));
     EXPECT_EQ(other->count("circuit_changed"), 0U);
 }
 
@@ -76,8 +80,11 @@ TEST(the_same_seed, gives_the_same_story)
     auto const story = [](std::uint64_t seed) {
         simulation world(seed);
         auto const sink = std::make_shared<recorder>();
-        pipeline const p{{.sink = sink}, retry{{.max_attempts = 8}}, circuit_breaker{trips_after(20, 1s)},
-                         bulkhead{{.max_concurrent = 2, .max_queue = 3}}, timeout{{.limit = 300ms}}};
+        pipeline const p{{.sink = sink},
+                         retry{{.max_attempts = 8}},
+                         circuit_breaker{trips_after(20, 1s)},
+                         bulkhead{{.max_concurrent = 2, .max_queue = 3}},
+                         timeout{{.limit = 300ms}}};
         scripted<int> op;
         op.takes(100ms).fails(reset()).hangs().takes(200ms).returns(1).fails(reset());
         calls all(world);

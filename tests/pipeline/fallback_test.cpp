@@ -147,7 +147,8 @@ TEST(fallback_in_a_pipeline, that_throws_is_the_result)
 TEST(fallback_in_a_pipeline, that_fails_may_be_answered_by_another_around_it)
 {
     simulation world;
-    pipeline const p{fallback{7}, fallback{[](failure const&) -> int { throw std::out_of_range("no cache"); }}};
+    pipeline const p{fallback{7},
+                     fallback{[](failure const&) -> int { throw std::out_of_range("no cache"); }}};
     scripted<int> op;
     op.fails(reset());
 

@@ -38,7 +38,8 @@ TEST(rate_limiter_in_a_pipeline, makes_calls_wait_for_their_reserved_turn)
     EXPECT_EQ(all.at(0).at, 0ms);
     EXPECT_EQ(all.at(1).at, 100ms);
     EXPECT_EQ(all.at(2).at, 200ms);
-    EXPECT_EQ(all.at(3).error, errc::rate_limited) << "300 ms is longer than it may wait, so it does not wait at all";
+    EXPECT_EQ(all.at(3).error, errc::rate_limited)
+        << "300 ms is longer than it may wait, so it does not wait at all";
     EXPECT_EQ(all.at(3).at, 0ms);
     expect_nothing_left(world);
 }

@@ -71,7 +71,8 @@ TEST(retry_in_a_pipeline, without_pauses_still_lets_others_run)
     asio::cancellation_signal signal;
     auto ended = false;
     asio::co_spawn(world.context(), p.run(op),
-                   asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr, auto const&...) { ended = true; }));
+                   asio::bind_cancellation_slot(signal.slot(),
+                                                [&](std::exception_ptr, auto const&...) { ended = true; }));
     for (auto turn = 0; turn < 10; ++turn) EXPECT_TRUE(world.clock().step(world.context()));
     EXPECT_EQ(op.started(), 11U);
     signal.emit(asio::cancellation_type::terminal);
@@ -196,7 +197,8 @@ TEST(retry_in_a_pipeline, waits_as_long_as_the_classifier_says)
     scripted<int> op;
     op.returns(503).returns(200);
     pipeline const p{retry{retry_every(10ms, 3)}, classifier{[](int const& status) {
-                         return status == 503 ? judgement(verdict::throttled, 2s) : judgement(verdict::success);
+                         return status == 503 ? judgement(verdict::throttled, 2s)
+                                              : judgement(verdict::success);
                      }}};
 
     EXPECT_EQ(world.run(p(op)), 200);
@@ -232,10 +234,12 @@ TEST(retry_in_a_pipeline, does_not_come_back_earlier_than_a_long_hint_allows)
 
     EXPECT_EQ(end.attempts(), 1U);
     EXPECT_EQ(end.report().stopped, retry_stop::hint_too_long);
+    EXPECT_EQ(end.retry_at(), time_point{} + 61s);
     EXPECT_EQ(world.elapsed(), 0s);
 }
 
-// --- budgets ----------------------------------------------------------------------------------------------------
+// --- budgets
+// ----------------------------------------------------------------------------------------------------
 
 TEST(a_retry_budget, bounds_the_extra_load_of_all_calls_together)
 {

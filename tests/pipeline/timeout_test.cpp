@@ -160,7 +160,8 @@ TEST(two_timeouts, are_as_strict_as_the_stricter)
         simulation world;
         scripted<int> op;
         op.hangs();
-        pipeline const p{timeout{{.name = "outer", .limit = outer}}, timeout{{.name = "inner", .limit = inner}}};
+        pipeline const p{timeout{{.name = "outer", .limit = outer}},
+                         timeout{{.name = "inner", .limit = inner}}};
 
         auto const end = world.run(p.run(op));
 
@@ -170,7 +171,8 @@ TEST(two_timeouts, are_as_strict_as_the_stricter)
     }
 }
 
-// --- abandoning -------------------------------------------------------------------------------------------------
+// --- abandoning
+// -------------------------------------------------------------------------------------------------
 
 /// An operation that owns what it uses: nothing.
 asio::awaitable<int> deaf_for_three_seconds(std::shared_ptr<int> ended)
@@ -294,14 +296,12 @@ TEST(a_timeout_that_has_passed, lets_no_policy_further_in_be_asked)
 
     EXPECT_EQ(world.run(p.run(op)).error(), errc::timed_out);
     EXPECT_EQ(limiter.snapshot(world.clock().now()).available, 1);
-    EXPECT_EQ(sink->lines(), std::vector<std::string>{
-                                 "event=timed_out pipeline=pipeline policy=timeout limit=0ns operation=not_started"});
+    EXPECT_EQ(sink->lines(),
+              std::vector<std::string>{
+                  "event=timed_out pipeline=pipeline policy=timeout limit=0ns operation=not_started"});
 }
 
-asio::awaitable<int> hold(std::shared_ptr<int> token)
-{
-    co_return *token;
-}
+asio::awaitable<int> hold(std::shared_ptr<int> token) { co_return *token; }
 
 asio::awaitable<long> most_alive_during(pipeline p, std::shared_ptr<int> token)
 {
@@ -361,6 +361,24 @@ TEST(an_impatient_outer_timeout, abandons_what_a_patient_inner_one_still_waits_f
     world.drain();
     EXPECT_EQ(*ended, 1);
     expect_nothing_left(world);
+}
+
+TEST(an_impatient_inner_timeout, still_abandons_when_a_patient_outer_one_has_passed_first)
+{
+    simulation world;
+    scripted<int> op;
+    op.hangs().hangs().takes(20s).ignoring_cancellation().returns(1);
+    pipeline const p{timeout{{.name = "total", .limit = 5s}}, retry{retry_every(0s, 3)},
+                     timeout{{.name = "attempt", .limit = 2s, .on_expiry = abandon}}};
+
+    auto const end = world.run(p.run(owning(op)));
+
+    EXPECT_EQ(end.error(), errc::timed_out);
+    EXPECT_EQ(end.report().policy, "total");
+    EXPECT_EQ(world.elapsed(), 6s) << "the third attempt began at 4 s";
+    EXPECT_EQ(p.orphans(), 1U);
+    world.drain();
+    EXPECT_EQ(p.orphans(), 0U);
 }
 
 } // namespace

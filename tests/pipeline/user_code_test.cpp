@@ -58,7 +58,8 @@ TEST(user_code_that_throws, in_a_classifier)
 {
     simulation world;
     bulkhead const around{{.max_concurrent = 1}};
-    (void)run_into_it(world, around, classifier{[](failure const&) -> verdict { throw bug(); }}, retry{retry_every(1s, 3)});
+    (void)run_into_it(world, around, classifier{[](failure const&) -> verdict { throw bug(); }},
+                      retry{retry_every(1s, 3)});
 }
 
 TEST(user_code_that_throws, in_a_condition_of_a_fallback)
@@ -81,7 +82,9 @@ TEST(user_code_that_throws, in_a_sink_or_a_listener_changes_nothing)
     auto options = trips_after(1);
     options.on_transition = [](circuit_transition const&) { throw bug(); };
     circuit_breaker const breaker{options};
-    pipeline const p{{.sink = std::make_shared<angry_sink>()}, retry{retry_every(1ms, 2)}, breaker,
+    pipeline const p{{.sink = std::make_shared<angry_sink>()},
+                     retry{retry_every(1ms, 2)},
+                     breaker,
                      timeout{{.limit = 1s}}};
     scripted<int> op;
     op.hangs();

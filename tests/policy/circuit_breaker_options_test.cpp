@@ -45,7 +45,7 @@ TEST(circuit_breaker, every_option_out_of_range_is_reported_at_once)
                                           {"slow_call", "-1ms", "0 or more, or nullopt"},
                                           {"open_for", "0ns", "above 0"},
                                           {"open_multiplier", "0.5", "1 to 100"},
-                                          {"open_max", "-1s", "open_for (0ns) or more, or nullopt"},
+                                          {"open_max", "-1s", "above 0, or nullopt"},
                                           {"half_open_permits", "0", "at least 1"},
                                           {"half_open_max", "0ns", "above 0, or nullopt"}}));
 }
@@ -119,8 +119,19 @@ TEST(circuit_breaker, both_ends_of_every_range_are_in_it)
     o.open_for = o.open_max.emplace(duration::max());
     o.half_open_max = std::nullopt;
     EXPECT_EQ(validate(o).list(), faults{});
-    o.open_max = duration::max() - 1ns;
+    o.open_max = 0ns;
     EXPECT_EQ(validate(o).list().size(), 1U);
+}
+
+TEST(circuit_breaker, a_longest_open_period_shorter_than_the_first_counts_as_the_first)
+{
+    circuit_breaker_options o;
+    o.window = consecutive_window{1};
+    o.open_for = 2min;
+    o.open_max = 60s;
+    breaker b(o);
+    b.settle(b.admit(time_point{}).pass, verdict::failure, time_point{});
+    EXPECT_EQ(b.snapshot(time_point{}).opens_until, time_point{} + 2min);
 }
 
 TEST(circuit_breaker, what_is_not_a_number_is_out_of_range)
@@ -137,14 +148,14 @@ TEST(circuit_breaker, options_out_of_range_make_no_breaker)
 {
     circuit_breaker_options o;
     o.min_calls = 0;
-    o.open_max = 1s;
+    o.open_max = 0s;
     try {
         breaker b(o);
         FAIL() << "two options are out of range";
     } catch (invalid_options const& e) {
         EXPECT_STREQ(e.what(),
-                     "circuit_breaker: min_calls is 0, allowed is at least 1; open_max is 1s, allowed is "
-                     "open_for (5s) or more, or nullopt");
+                     "circuit_breaker: min_calls is 0, allowed is at least 1; open_max is 0ns, allowed is "
+                     "above 0, or nullopt");
     }
 }
 

@@ -108,7 +108,8 @@ private:
     std::map<std::string, std::unique_ptr<caller>> waiting_;
 };
 
-registration const registered({"bulkhead"}, [](strict_object& c) { return std::make_unique<compartment>(c); });
+registration const registered({"bulkhead"},
+                              [](strict_object& c) { return std::make_unique<compartment>(c); });
 
 } // namespace
 } // namespace keel::traces

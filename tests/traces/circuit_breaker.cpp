@@ -17,10 +17,14 @@ public:
     {
         auto const now = at_ms(arguments.integer("t_ms"));
         if (op == "acquire") return acquire(std::string(arguments.text("call")), now);
-        if (op == "complete") return complete(std::string(arguments.text("call")), arguments.text("outcome"), now);
-        if (op == "force_open") machine_.force_open(now);
-        else if (op == "force_close") machine_.force_close(now);
-        else if (op != "query") throw malformed("unknown op " + std::string(op));
+        if (op == "complete")
+            return complete(std::string(arguments.text("call")), arguments.text("outcome"), now);
+        if (op == "force_open")
+            machine_.force_open(now);
+        else if (op == "force_close")
+            machine_.force_close(now);
+        else if (op != "query")
+            throw malformed("unknown op " + std::string(op));
         return seen(now);
     }
 
@@ -33,7 +37,8 @@ private:
         auto result = seen(now);
         result["admitted"] = admitted;
         result["retry_after_ms"] = nullptr;
-        if (answer.at) result["retry_after_ms"] = std::chrono::ceil<std::chrono::milliseconds>(*answer.at - now).count();
+        if (answer.at)
+            result["retry_after_ms"] = std::chrono::ceil<std::chrono::milliseconds>(*answer.at - now).count();
         return result;
     }
 
@@ -88,7 +93,8 @@ private:
         o.min_calls = static_cast<std::size_t>(config.integer("min_calls"));
         o.open_for = ms(config.integer("open_ms"));
         o.open_multiplier = 1;
-        if (auto const* growth = config.find("open_multiplier")) o.open_multiplier = growth->to_number<double>();
+        if (auto const* growth = config.find("open_multiplier"))
+            o.open_multiplier = growth->to_number<double>();
         o.open_max = std::nullopt;
         if (config.find("open_max_ms")) o.open_max = ms(config.integer("open_max_ms"));
         o.half_open_permits = static_cast<std::size_t>(config.integer("half_open_permits"));
@@ -101,11 +107,17 @@ private:
     {
         strict_object window(given);
         auto const kind = window.text("kind");
-        auto const number = [&](std::string_view key) { return static_cast<std::size_t>(window.integer(key)); };
-        if (kind == "count") o.window = count_window{number("size")};
-        else if (kind == "time") o.window = time_window{ms(window.integer("size_ms")), number("buckets")};
-        else if (kind == "consecutive") o.window = consecutive_window{number("failures")};
-        else throw malformed("unknown window kind " + std::string(kind));
+        auto const number = [&](std::string_view key) {
+            return static_cast<std::size_t>(window.integer(key));
+        };
+        if (kind == "count")
+            o.window = count_window{number("size")};
+        else if (kind == "time")
+            o.window = time_window{ms(window.integer("size_ms")), number("buckets")};
+        else if (kind == "consecutive")
+            o.window = consecutive_window{number("failures")};
+        else
+            throw malformed("unknown window kind " + std::string(kind));
         window.expect_no_more();
     }
 

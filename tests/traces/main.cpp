@@ -36,11 +36,13 @@ bool same(json::value const& expected, json::value const& got)
         return std::abs(a - b) <= 1e-9 * std::max(std::abs(a), std::abs(b));
     }
     if (expected.is_object() && got.is_object())
-        return std::all_of(expected.get_object().begin(), expected.get_object().end(), [&](auto const& member) {
-            auto const* const theirs = got.get_object().if_contains(member.key());
-            return theirs && same(member.value(), *theirs);
-        });
-    if (expected.is_number() && got.is_number()) return expected.to_number<std::int64_t>() == got.to_number<std::int64_t>();
+        return std::all_of(expected.get_object().begin(), expected.get_object().end(),
+                           [&](auto const& member) {
+                               auto const* const theirs = got.get_object().if_contains(member.key());
+                               return theirs && same(member.value(), *theirs);
+                           });
+    if (expected.is_number() && got.is_number())
+        return expected.to_number<std::int64_t>() == got.to_number<std::int64_t>();
     return expected == got;
 }
 
@@ -80,7 +82,8 @@ count run_file(fs::path const& file, bool count_unknown)
     json::value document;
     try {
         document = json::parse(text.str());
-        if (document.at("schema").as_string() != "resilience-trace/1") throw malformed("the schema is not resilience-trace/1");
+        if (document.at("schema").as_string() != "resilience-trace/1")
+            throw malformed("the schema is not resilience-trace/1");
     } catch (std::exception const& e) {
         std::cout << file.string() << ": cannot be read: " << e.what() << '\n';
         return {0, 1};
@@ -89,14 +92,16 @@ count run_file(fs::path const& file, bool count_unknown)
     auto const& traces = document.at("traces").as_array();
     auto const adapter = keel::traces::adapters().find(family);
     if (adapter == keel::traces::adapters().end()) {
-        std::cout << file.string() << ": family " << family << " is not implemented (" << traces.size() << " traces)\n";
+        std::cout << file.string() << ": family " << family << " is not implemented (" << traces.size()
+                  << " traces)\n";
         return {0, count_unknown ? traces.size() : 0};
     }
     for (auto const& each : traces) {
         auto const& trace = each.as_object();
         if (auto const wrong = run_trace(trace, adapter->second)) {
             ++result.failed;
-            std::cout << file.string() << ": " << trace.at("id").as_string().c_str() << ": " << *wrong << '\n';
+            std::cout << file.string() << ": " << trace.at("id").as_string().c_str() << ": " << *wrong
+                      << '\n';
         } else {
             ++result.passed;
         }
@@ -120,8 +125,10 @@ int main(int argc, char** argv)
     std::vector<fs::path> folders;
     auto all = false;
     for (auto i = 1; i < argc; ++i) {
-        if (std::string_view(argv[i]) == "--all") all = true;
-        else folders.emplace_back(argv[i]);
+        if (std::string_view(argv[i]) == "--all")
+            all = true;
+        else
+            folders.emplace_back(argv[i]);
     }
     if (folders.empty()) {
         std::cerr << "usage: keel_traces [--all] DIR...\n"

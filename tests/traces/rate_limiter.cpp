@@ -5,7 +5,10 @@
 namespace keel::traces {
 namespace {
 
-std::uint32_t number(strict_object& from, std::string_view key) { return static_cast<std::uint32_t>(from.integer(key)); }
+std::uint32_t number(strict_object& from, std::string_view key)
+{
+    return static_cast<std::uint32_t>(from.integer(key));
+}
 
 class bucket final : public subject
 {
@@ -19,7 +22,8 @@ public:
         auto const reserves = op == "reserve";
         if (!reserves && op != "try_acquire") throw malformed("unknown op " + std::string(op));
 
-        auto const answer = machine_.admit(now, n, reserves ? ms(arguments.integer("max_wait_ms")) : duration::zero());
+        auto const answer =
+            machine_.admit(now, n, reserves ? ms(arguments.integer("max_wait_ms")) : duration::zero());
         json::object result{{"admitted", answer.what != admission::kind::refused},
                             {"available", machine_.snapshot(now).available},
                             {"wait_ns", nullptr},
@@ -65,7 +69,8 @@ public:
                             {"remaining", machine_.available(now)},
                             {"reset_after_ns", machine_.reset_after(now).count()},
                             {"retry_after_ns", nullptr}};
-        if (auto const at = machine_.when(n, now); at && !admitted) result["retry_after_ns"] = (*at - now).count();
+        if (auto const at = machine_.when(n, now); at && !admitted)
+            result["retry_after_ns"] = (*at - now).count();
         return result;
     }
 

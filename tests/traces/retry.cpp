@@ -19,7 +19,8 @@ public:
         auto const& draw = arguments.at("u").as_array();
         auto const u = chance{draw.at(0).to_number<std::uint64_t>(), draw.at(1).to_number<std::uint64_t>()};
 
-        auto const action = loop_.decide(number, span(arguments, "deadline_left_ms"), span(arguments, "hint_ms"), u);
+        auto const action =
+            loop_.decide(number, span(arguments, "deadline_left_ms"), span(arguments, "hint_ms"), u);
         if (auto const* stop = std::get_if<policy::give_up>(&action))
             return {{"action", "give_up"}, {"reason", to_string(stop->why)}};
         return {{"action", "wait"}, {"delay_ns", std::get<policy::retry_after>(action).pause.count()}};
@@ -59,7 +60,8 @@ private:
     {
         retry_options o;
         o.max_attempts = std::nullopt;
-        if (config.find("max_attempts")) o.max_attempts = static_cast<std::uint32_t>(config.integer("max_attempts"));
+        if (config.find("max_attempts"))
+            o.max_attempts = static_cast<std::uint32_t>(config.integer("max_attempts"));
         o.backoff = backoff_from(config);
         o.hint_cap = ms(config.integer_or("hint_cap_ms", 60'000));
         return o;

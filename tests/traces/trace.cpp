@@ -52,7 +52,8 @@ double strict_object::decimal_or(std::string_view key, double otherwise)
 void strict_object::expect_no_more() const
 {
     for (auto const& member : of_)
-        if (!seen_.contains(std::string_view(member.key()))) throw malformed("unknown member \"" + std::string(member.key()) + '"');
+        if (!seen_.contains(std::string_view(member.key())))
+            throw malformed("unknown member \"" + std::string(member.key()) + '"');
 }
 
 std::map<std::string, maker, std::less<>>& adapters()

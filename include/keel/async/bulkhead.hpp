@@ -19,6 +19,7 @@ public:
     explicit bulkhead(bulkhead_options = {});
 
     /// A permit, or a refusal when every permit is taken or somebody waits. Settle it with any verdict.
+    /// \param now by the clock of the calls that wait: under virtual time, that of their context
     permit try_acquire(time_point now = steady_now()) const;
 
     bulkhead_snapshot snapshot() const;

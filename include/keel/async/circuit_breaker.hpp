@@ -9,8 +9,8 @@
 
 namespace keel {
 
-/// A circuit breaker: a cheap handle to shared state. Copies are the same breaker, in a pipeline or outside one.
-/// Thread-safe.
+/// A circuit breaker: a cheap handle to shared state. Copies are the same breaker, in a pipeline or outside
+/// one. Thread-safe.
 ///
 /// Outside a pipeline, ask first and report afterwards, from any code:
 /// `auto p = breaker.try_acquire(); if (p) { ...; p.settle(verdict::success); }`.
@@ -31,7 +31,8 @@ public:
     circuit_state state() const;
     circuit_breaker_snapshot snapshot(time_point now = steady_now()) const;
 
-    /// State changes go to this sink and no longer to that of the pipeline whose call causes them. Null: undo.
+    /// State changes go to this sink and no longer to that of the pipeline whose call causes them. Null:
+    /// undo.
     void observe(std::shared_ptr<telemetry::sink>) const;
 
     std::shared_ptr<gate> as_gate() const;

@@ -42,7 +42,8 @@ class alternative_of : public alternative
 public:
     alternative_of(std::function<T(failure const&)> now) : alternative(typeid(T)), at_once(std::move(now)) {}
     alternative_of(std::function<asio::awaitable<T>(failure const&)> later)
-        : alternative(typeid(T)), in_time(std::move(later))
+        : alternative(typeid(T)),
+          in_time(std::move(later))
     {}
 
     // Exactly one of the two is set.
@@ -77,7 +78,8 @@ std::shared_ptr<alternative const> make_function(Function function)
         if constexpr (result::later)
             return std::make_shared<alternative_of<T>>(
                 std::function<asio::awaitable<T>(failure const&)>(std::move(function)));
-        else return std::make_shared<alternative_of<T>>(std::function<T(failure const&)>(std::move(function)));
+        else
+            return std::make_shared<alternative_of<T>>(std::function<T(failure const&)>(std::move(function)));
     } else {
         return make_function([call = std::move(function)](failure const&) { return call(); });
     }
@@ -87,9 +89,17 @@ template <class Answer>
 std::shared_ptr<alternative const> make_alternative(Answer&& answer)
 {
     using stored = stored_answer<Answer>;
+    static_assert(
+        std::invocable<stored const&> || !std::invocable<stored&>,
+        "keel: a fallback's function is called by many calls; it must be callable as const (not mutable).");
+    static_assert(
+        std::invocable<stored const&, failure const&> || !std::invocable<stored&, failure const&>,
+        "keel: a fallback's function is called by many calls; it must be callable as const (not mutable).");
     if constexpr (std::invocable<stored const&, failure const&> || std::invocable<stored const&>)
         return make_function(stored(std::forward<Answer>(answer)));
-    else return make_function([value = stored(std::forward<Answer>(answer))](failure const&) { return value; });
+    else
+        return make_function(
+            [value = stored(std::forward<Answer>(answer))](failure const&) { return value; });
 }
 
 struct fallback_state
@@ -104,15 +114,18 @@ struct fallback_state
 ///
 ///     keel::fallback{last_known_price}                                       // a value, copied for each use
 ///     keel::fallback{[](keel::failure const& why) { return guess(why); }}    // a function
-///     keel::fallback{[](keel::failure const& why) { return ask_replica(); }} // ... that returns an awaitable
-///     keel::fallback{}.when(keel::condition::rejected, cached).when(keel::errc::timed_out, guess)
+///     keel::fallback{[](keel::failure const& why) { return ask_replica(); }} // ... that returns an
+///     awaitable keel::fallback{}.when(keel::condition::rejected, cached).when(keel::errc::timed_out, guess)
 ///
-/// An alternative must produce the type the operation returns, or the value inside it when that type carries an
-/// error; otherwise the call ends at once with `errc::fallback_type_mismatch`, before the operation runs.
-/// A function may refer to its parameter until the awaitable it returns has ended. A classifier judges the answer,
-/// as it does the operation's. What an alternative throws becomes the result of the call. The caller's cancellation is never replaced.
+/// An alternative must produce the type the operation returns, or the value inside it when that type carries
+/// an error; otherwise the call ends at once with `errc::fallback_type_mismatch`, before the operation runs.
+/// A function may refer to its parameter until the awaitable it returns has ended. A classifier judges the
+/// answer, as it does the operation's. What an alternative throws becomes the result of the call. The
+/// caller's cancellation is never replaced.
 ///
-/// A cheap handle; building it (`when`) is not thread-safe and must be over before it is used.
+/// What a timeout abandons may be an alternative: under `abandon` and `grace` it must own what it uses.
+///
+/// A cheap handle. A pipeline takes a copy of the alternatives it has when it is built.
 class fallback
 {
 public:
@@ -153,10 +166,14 @@ private:
     template <class What>
     static failure_match to_match(What what)
     {
-        if constexpr (boost::system::is_error_condition_enum<What>::value) return error_condition(what);
-        else if constexpr (boost::system::is_error_code_enum<What>::value) return error_code(what);
-        else if constexpr (std::invocable<What, failure const&>) return std::function<bool(failure const&)>(what);
-        else return what;
+        if constexpr (boost::system::is_error_condition_enum<What>::value)
+            return error_condition(what);
+        else if constexpr (boost::system::is_error_code_enum<What>::value)
+            return error_code(what);
+        else if constexpr (std::invocable<What, failure const&>)
+            return std::function<bool(failure const&)>(what);
+        else
+            return what;
     }
 
     std::shared_ptr<detail::fallback_state> state_;

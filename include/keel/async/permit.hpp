@@ -15,9 +15,9 @@ namespace keel {
 
 /// The answer of a gate's `try_acquire`: a permit, or a refusal.
 ///
-/// A permit must be settled once with what became of the call. Destroying it unsettled settles it as *ignored*,
-/// so it comes home whatever happens (that of a rate limiter is spent when it is granted). It keeps its gate alive.
-/// Move-only; not thread-safe itself.
+/// A permit must be settled once with what became of the call. Destroying it unsettled settles it as
+/// *ignored*, so it comes home whatever happens (that of a rate limiter is spent when it is granted). It
+/// keeps its gate alive. Move-only; not thread-safe itself.
 class [[nodiscard]] permit
 {
 public:
@@ -56,7 +56,8 @@ public:
     /// The call ended at `now`. Does nothing the second time, or for a refusal.
     void settle(verdict v, time_point now)
     {
-        if (auto const gate = std::exchange(from_, nullptr)) gate->settle(answer_.pass, v, now, {{}, {}, now}, nullptr);
+        if (auto const gate = std::exchange(from_, nullptr))
+            gate->settle(answer_.pass, v, now, {{}, {}, now}, nullptr);
     }
 
     /// The call ended just now, by the machine's clock.

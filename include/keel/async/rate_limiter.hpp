@@ -19,7 +19,8 @@ public:
     /// \throws invalid_options naming every option that is out of range
     explicit rate_limiter(rate_limiter_options = {});
 
-    /// A permit for a call of this weight, or a refusal with the time at which there would be one. Never waits.
+    /// A permit for a call of this weight, or a refusal with the time at which there would be one. Never
+    /// waits.
     /// \param weight how many permits it costs; more than `burst` is always refused
     permit try_acquire(time_point now = steady_now(), std::uint32_t weight = 1) const;
 

@@ -18,8 +18,8 @@ namespace keel {
 
 namespace detail {
 
-/// A standard error code as Boost's own. Boost would wrap it, and a wrapped system error does not equal its like:
-/// `asio::error::connection_reset` would not be recognised in an operation that uses `std::error_code`.
+/// A standard error code as Boost's own. Boost would wrap it, and a wrapped system error does not equal its
+/// like: `asio::error::connection_reset` would not be recognised in an operation that uses `std::error_code`.
 inline error_code to_boost(std::error_code e)
 {
     if (e.category() == std::system_category()) return {e.value(), boost::system::system_category()};
@@ -88,7 +88,8 @@ struct tuple_traits
 /// Tuples that begin with an error code, as `asio::as_tuple` makes them. The other members must be
 /// default-constructible, or the tuple counts as a plain value.
 template <class... U>
-struct result_traits<std::tuple<error_code, U...>> : detail::tuple_traits<std::tuple<error_code, U...>, error_code>
+struct result_traits<std::tuple<error_code, U...>>
+    : detail::tuple_traits<std::tuple<error_code, U...>, error_code>
 {
     static constexpr bool carries_error = (std::is_default_constructible_v<U> && ...);
     using value_type = std::tuple<error_code, U...>;
@@ -112,7 +113,10 @@ struct result_traits<std::expected<U, std::error_code>>
     {
         return r ? error_code{} : detail::to_boost(r.error());
     }
-    static std::expected<U, std::error_code> from_error(error_code e) { return std::unexpected(std::error_code(e)); }
+    static std::expected<U, std::error_code> from_error(error_code e)
+    {
+        return std::unexpected(std::error_code(e));
+    }
 };
 #endif
 

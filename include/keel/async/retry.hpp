@@ -15,14 +15,15 @@ struct no_retry_budget_t
 {};
 inline constexpr no_retry_budget_t no_retry_budget{};
 
-/// Runs what is inside it again when it fails. Holds a retry budget: by default one of its own, shared by every
-/// copy of this handle; better, one that all callers of the same target share.
+/// Runs what is inside it again when it fails. Holds a retry budget: by default one of its own, shared by
+/// every copy of this handle; better, one that all callers of the same target share.
 class retry
 {
 public:
     /// \throws invalid_options naming every option that is out of range
     explicit retry(retry_options options = {}, retry_budget budget = retry_budget())
-        : options_(share(std::move(options))), budget_(std::move(budget))
+        : options_(share(std::move(options))),
+          budget_(std::move(budget))
     {}
     retry(retry_options options, no_retry_budget_t) : options_(share(std::move(options))) {}
 

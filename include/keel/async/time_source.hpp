@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
 
 namespace keel {
 
@@ -38,13 +37,15 @@ private:
 
     asio::any_io_executor const* executor_;
     bool armed_ = false; ///< Belongs to the executor, so that disarming what is not armed needs no lock.
-    bool fired_ = false; ///< Taken from the heap; `reached` is on its way. Under the lock.
+    bool fired_ = false; ///< Taken from the heap; `reached` is on its way. Under the lock, as is the next.
+    deadline* next_fired_ = nullptr;
 };
 
 /// The clock and the deadlines of one execution context: a service of it, made at the first use.
 ///
-/// All deadlines of a context share one Asio timer, which is set again only when the earliest deadline becomes
-/// earlier; disarming never touches it unless it would hold the context's `run()` for more than 10 ms.
+/// All deadlines of a context share one Asio timer, which is set again only when the earliest deadline
+/// becomes earlier; disarming never touches it unless it would hold the context's `run()` for more than 10
+/// ms.
 ///
 /// Tests replace it by a derived service (`testing::virtual_time`), which must be added to the context before
 /// anything of Keel runs there. Thread-safe.
@@ -65,6 +66,7 @@ public:
 
     /// Calls `d.reached()` on its executor at `at` or soon after, never before. `d` must not be armed.
     /// \param now a recent reading of this source
+    /// \throws std::bad_alloc; then it is not armed
     void arm(deadline& d, time_point at, time_point now);
 
     /// `d.reached()` will not be called any more. Does nothing when `d` is not armed. Call on d's executor.
@@ -81,7 +83,7 @@ protected:
     /// Posts `reached` of every deadline that is due at `now`, in order.
     void fire_due(time_point now);
 
-    /// The earliest deadline has become earlier. Called under the lock.
+    /// A deadline was armed; `earliest` is the earliest of all. Called under the lock.
     virtual void earliest_moved(time_point earliest, time_point now);
     /// The last deadline was disarmed. Called under the lock.
     virtual void idle() noexcept;
@@ -90,11 +92,13 @@ private:
     class alarm;
 
     void deliver(std::uint64_t sequence);
+    deadline* take_fired(std::uint64_t sequence) noexcept;
+    void set_alarm_again(time_point now) noexcept;
     void on_alarm(std::uint64_t shot);
 
     mutable std::mutex mutex_;
     detail::deadline_heap heap_;
-    std::unordered_map<std::uint64_t, deadline*> fired_;
+    deadline* fired_ = nullptr;
     std::uint64_t sequence_ = 0;
     std::unique_ptr<alarm> alarm_;
 };

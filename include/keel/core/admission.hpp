@@ -11,7 +11,8 @@ namespace keel {
 /// A gate's answer to "may this call go in?".
 struct admission
 {
-    enum class kind : std::uint8_t {
+    enum class kind : std::uint8_t
+    {
         granted,    ///< Go in; settle `pass` afterwards.
         wait_until, ///< `pass` is reserved; go in at `at`, or give it back.
         wait_turn,  ///< Parked in the gate's queue: a permit will be handed over, or the wait ends.
@@ -24,7 +25,10 @@ struct admission
     std::optional<time_point> at{};
 
     static admission granted(grant g) noexcept { return {kind::granted, errc{}, g, std::nullopt}; }
-    static admission reserved(grant g, time_point until) noexcept { return {kind::wait_until, errc{}, g, until}; }
+    static admission reserved(grant g, time_point until) noexcept
+    {
+        return {kind::wait_until, errc{}, g, until};
+    }
     static admission queued() noexcept { return {kind::wait_turn, errc{}, grant{}, std::nullopt}; }
 
     static admission refused(errc why, std::optional<time_point> retry_at = std::nullopt) noexcept

@@ -15,7 +15,10 @@ struct chance
     std::uint64_t denominator = 1;
 
     /// The draw a 64-bit random word stands for: its upper 53 bits.
-    static constexpr chance from_bits(std::uint64_t word) noexcept { return {word >> 11U, std::uint64_t{1} << 53U}; }
+    static constexpr chance from_bits(std::uint64_t word) noexcept
+    {
+        return {word >> 11U, std::uint64_t{1} << 53U};
+    }
 };
 
 } // namespace keel

@@ -14,7 +14,8 @@ using boost::system::error_condition;
 /// Why Keel itself ended a call, or refused to begin it. Values are never reused or renumbered.
 ///
 /// The operation's own errors are not in this list: they reach the caller unchanged.
-enum class errc {
+enum class errc
+{
     /// A timeout policy of the pipeline expired before the operation gave a result.
     timed_out = 1,
     /// The circuit breaker is open; the dependency was not called.
@@ -40,7 +41,8 @@ enum class errc {
 /// Groups of errors, for code that asks "was it refused?" and not "by whom?".
 ///
 /// Compare with `==`: `if (error == keel::condition::rejected) ...`.
-enum class condition {
+enum class condition
+{
     /// The operation was not run: a policy refused the call.
     rejected = 1,
     /// A time limit of ours passed.

@@ -6,11 +6,12 @@
 namespace keel {
 
 /// What an outcome means to the policies around it.
-enum class verdict : std::uint8_t {
+enum class verdict : std::uint8_t
+{
     success,   ///< The dependency did its work.
     failure,   ///< The dependency failed, or took too long.
     throttled, ///< The dependency refused because it is overloaded. Breakers count it as a failure.
-    ignored,   ///< Says nothing about the dependency: cancelled by the caller, or refused by our own policies.
+    ignored, ///< Says nothing about the dependency: cancelled by the caller, or refused by our own policies.
 };
 
 std::string_view to_string(verdict) noexcept;

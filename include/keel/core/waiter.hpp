@@ -36,7 +36,8 @@ class waiter_list
 public:
     waiter_list() = default;
     waiter_list(waiter_list&& other) noexcept
-        : first_(std::exchange(other.first_, nullptr)), last_(std::exchange(other.last_, nullptr)),
+        : first_(std::exchange(other.first_, nullptr)),
+          last_(std::exchange(other.last_, nullptr)),
           size_(std::exchange(other.size_, 0))
     {}
     waiter_list& operator=(waiter_list&&) = delete;

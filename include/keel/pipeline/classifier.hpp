@@ -57,13 +57,15 @@ struct judged<R (*)(A)>
 
 } // namespace detail
 
-/// Tells a pipeline what a result means: a function from one type to a `verdict`, or to a `judgement` that also
-/// names the least wait before another attempt. Stands anywhere in the pipeline's list; one per type.
+/// Tells a pipeline what a result means: a function from one type to a `verdict`, or to a `judgement` that
+/// also names the least wait before another attempt. Stands anywhere in the pipeline's list; one per type.
 ///
-///     keel::classifier{[](response const& r) { return r.status < 500 ? verdict::success : verdict::failure; }}
+///     keel::classifier{[](response const& r) { return r.status < 500 ? verdict::success : verdict::failure;
+///     }}
 ///
 /// For `failure const&` it judges what the operation threw, or the error its result carries. Results of types
-/// without a classifier are successes, errors are failures. It also judges what a fallback answers. If it throws, the call ends with what it threw.
+/// without a classifier are successes, errors are failures. It also judges what a fallback answers. If it
+/// throws, the call ends with what it threw.
 class classifier
 {
 public:

@@ -18,7 +18,8 @@
 namespace keel {
 
 /// Who had the last word in a call. Never confused: a cancellation by the caller stays the caller's.
-enum class ended_by : std::uint8_t {
+enum class ended_by : std::uint8_t
+{
     operation, ///< The operation: its value, its error or its exception, unchanged.
     timeout,   ///< A timeout of the pipeline.
     rejection, ///< A policy that refused the call.
@@ -57,7 +58,9 @@ public:
     outcome() = default;
 
     outcome(std::optional<value_type> value, failure why, call_report report)
-        : value_(std::move(value)), failure_(std::move(why)), report_(std::move(report))
+        : value_(std::move(value)),
+          failure_(std::move(why)),
+          report_(std::move(report))
     {}
 
     /// The operation, or a fallback, returned something.
@@ -88,8 +91,8 @@ public:
         return *std::move(value_);
     }
 
-    /// The error of Keel or of the operation. No error when `ok()`, and when the operation threw something that
-    /// carries no code.
+    /// The error of Keel or of the operation. No error when `ok()`, and when the operation threw something
+    /// that carries no code.
     error_code error() const noexcept { return failure_.code; }
 
     /// What the operation threw, if it threw.

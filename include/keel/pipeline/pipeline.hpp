@@ -45,9 +45,9 @@ concept pipeline_part = requires(detail::plan& p, P const& part) { p.add(part); 
 /// One plain type, cheap to copy; copies share their policies. A call in flight keeps all it needs alive, so
 /// the pipeline may be destroyed meanwhile, and so may the context the call runs on.
 ///
-/// Thread-safe: many calls may run at once, on any number of threads and contexts. But everything of *one* call
-/// happens on the executor of the coroutine that awaits it, which must be serial: an `io_context` run by one
-/// thread, or a strand.
+/// Thread-safe: many calls may run at once, on any number of threads and contexts. But everything of *one*
+/// call happens on the executor of the coroutine that awaits it, which must be serial: an `io_context` run by
+/// one thread, or a strand.
 class pipeline
 {
 public:
@@ -77,22 +77,37 @@ public:
     /// The function and its arguments are stored in the call and used again for every attempt, as lvalues; an
     /// argument is copied unless it is a temporary or `keel::take(x)`. Lazy: nothing happens until awaited.
     ///
-    /// The result is the operation's own: its value, its error in its own type, or its exception. When a policy
-    /// ends the call instead, `T` carries the `errc` if it can (see `result_traits`); otherwise it is thrown as
-    /// `boost::system::system_error`, once. Cancelling the awaiting coroutine (terminal) cancels the call, which
-    /// then ends with what the operation makes of that, or with `operation_aborted` if it was not running.
+    /// The result is the operation's own: its value, its error in its own type, or its exception. When a
+    /// policy ends the call instead, `T` carries the `errc` if it can (see `result_traits`); otherwise it is
+    /// thrown as `boost::system::system_error`, once.
+    ///
+    /// Cancelling the awaiting coroutine (terminal, or what its cancellation state lets through) cancels the
+    /// call: it ends with what the operation makes of that, with `operation_aborted` if it was not running,
+    /// or with `timed_out` if it was unwinding from a timeout. Under a timeout the operation always sees a
+    /// terminal cancellation; without one it is awaited in place, and if it resets the coroutine's
+    /// cancellation state it hides the cancellation from the pipeline too.
     template <class Fn, class... Args>
-    auto operator()(Fn&& fn, Args&&... args) const
+    auto operator()(Fn&& fn, Args&&... args) const&
     {
         return start<detail::as_result>(std::forward<Fn>(fn), std::forward<Args>(args)...);
     }
 
-    /// The same, but gives an `outcome<T>`, which also tells how it came about, and never throws.
+    /// The same, but gives an `outcome<T>`, which also tells how it came about, and throws nothing of the
+    /// operation's or of a policy's. (Asio itself throws when the caller is cancelled before it awaits.)
     template <class Fn, class... Args>
-    auto run(Fn&& fn, Args&&... args) const
+    auto run(Fn&& fn, Args&&... args) const&
     {
         return start<detail::as_outcome>(std::forward<Fn>(fn), std::forward<Args>(args)...);
     }
+
+#if KEEL_GUARDS_TEMPORARIES
+    /// Give the pipeline a name: this compiler would destroy the options of a temporary one twice beside
+    /// `co_await`.
+    template <class Fn, class... Args>
+    void operator()(Fn&& fn, Args&&... args) const&& = delete;
+    template <class Fn, class... Args>
+    void run(Fn&& fn, Args&&... args) const&& = delete;
+#endif
 
     std::string const& name() const noexcept { return plan_->name; }
     std::size_t size() const noexcept { return plan_->steps.size(); }
@@ -112,19 +127,18 @@ private:
     template <class Edge, class Fn, class... Args>
     auto start(Fn&& fn, Args&&... args) const
     {
-        static_assert(!detail::is_doomed_temporary<Fn>,
-                      "keel: this compiler destroys a temporary lambda twice when it captures something with a "
-                      "destructor and stands next to co_await. Capture by reference, or give the lambda a name "
-                      "and pass that, or pass the captured values as arguments: pipeline(fn, args...).");
-        static_assert(!(detail::is_doomed_temporary<Args> || ...),
-                      "keel: this compiler destroys a temporary aggregate twice when a member has a destructor and "
-                      "it stands next to co_await. Give the object a name and pass that (it is copied), or pass "
-                      "keel::take(name) to move it.");
+        static_assert(!detail::is_doomed_temporary<Fn>, KEEL_DOOMED_CLOSURE);
+        static_assert(
+            !(detail::is_doomed_temporary<Args> || ...),
+            "keel: this compiler destroys a temporary aggregate twice when a member has a destructor and "
+            "it stands next to co_await. Give the object a name and pass that (it is copied), or pass "
+            "keel::take(name) to move it.");
         using operation =
             detail::operation<std::decay_t<Fn>, typename detail::stored_argument<Args>::type...>;
-        static_assert(std::invocable<std::decay_t<Fn>&, typename detail::stored_argument<Args>::type&...>,
-                      "keel: the function must accept its arguments as lvalues, because another attempt may use "
-                      "them again.");
+        static_assert(
+            std::invocable<std::decay_t<Fn>&, typename detail::stored_argument<Args>::type&...>,
+            "keel: the function must accept its arguments as lvalues, because another attempt may use "
+            "them again.");
         static_assert(detail::is_awaitable<typename operation::result>,
                       "keel: the operation must return asio::awaitable<T>.");
         using T = typename detail::awaited_by<typename operation::result>::type;

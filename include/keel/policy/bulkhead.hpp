@@ -10,10 +10,11 @@
 #include <string>
 
 // A bulkhead protects the process from one slow dependency: it bounds how many calls are in flight to it, so
-// that the rest of the ship stays dry. Further calls wait in a bounded, first in first out queue, or are refused.
+// that the rest of the ship stays dry. Further calls wait in a bounded, first in first out queue, or are
+// refused.
 //
-// It bounds calls, not threads: a suspended coroutine still holds its permit. It does not slow callers down to
-// a rate (`rate_limiter` does) and does not cut slow calls short (`timeout` does).
+// It bounds calls, not threads: a suspended coroutine still holds its permit. It does not slow callers down
+// to a rate (`rate_limiter` does) and does not cut slow calls short (`timeout` does).
 
 namespace keel {
 
@@ -71,7 +72,8 @@ public:
     /// A call that was granted a permit ended: its permit goes to the first waiter.
     turns settle(grant, time_point now);
 
-    /// Takes a waiter out of the queue. False: it is not in it, because its turn has come or its wait is over.
+    /// Takes a waiter out of the queue. False: it is not in it, because its turn has come or its wait is
+    /// over.
     bool withdraw(waiter&);
 
     bulkhead_options const& options() const noexcept { return options_; }

@@ -17,16 +17,23 @@
 #include <string_view>
 #include <variant>
 
-// A circuit breaker protects a failing dependency from calls it cannot serve, and its callers from waiting for
-// answers that will not come. It watches outcomes; when too many are bad it opens and refuses every call for a
-// while; then it lets a few trial calls through (half-open) and closes or opens again by their outcomes.
+// A circuit breaker protects a failing dependency from calls it cannot serve, and its callers from waiting
+// for answers that will not come. It watches outcomes; when too many are bad it opens and refuses every call
+// for a while; then it lets a few trial calls through (half-open) and closes or opens again by their
+// outcomes.
 //
-// It does not cut slow calls short (`timeout` does), does not limit how many run at once (`bulkhead` does), and
-// does not repeat anything (`retry` does).
+// It does not cut slow calls short (`timeout` does), does not limit how many run at once (`bulkhead` does),
+// and does not repeat anything (`retry` does).
 
 namespace keel {
 
-enum class circuit_state : std::uint8_t { closed, open, half_open, forced_open };
+enum class circuit_state : std::uint8_t
+{
+    closed,
+    open,
+    half_open,
+    forced_open
+};
 
 std::string_view to_string(circuit_state) noexcept;
 
@@ -41,8 +48,8 @@ struct circuit_transition
 /// Judge by the outcomes of the last `size` of time, in `buckets` slices.
 struct time_window
 {
-    duration size = std::chrono::seconds(10); ///< Above 0.
-    std::size_t buckets = 10;                 ///< 1 to 1000. More follow time more smoothly and cost 24 bytes each.
+    duration size = std::chrono::seconds(10); ///< Above 0, and at least a nanosecond for each bucket.
+    std::size_t buckets = 10; ///< 1 to 1000. More follow time more smoothly and cost 24 bytes each.
 };
 
 /// Judge by the last `size` outcomes, however old.
@@ -75,8 +82,8 @@ struct circuit_breaker_options
     /// A call that takes longer than this is slow, whether it succeeds or fails. Not negative. Default: off.
     std::optional<duration> slow_call = std::nullopt;
 
-    /// Opens when `slow / total` is at or above this. Above 0, up to 1. Needs `slow_call`, and a window of another
-    /// kind than consecutive. Default: off.
+    /// Opens when `slow / total` is at or above this. Above 0, up to 1. Needs `slow_call`, and a window of
+    /// another kind than consecutive. Default: off.
     std::optional<double> slow_ratio = std::nullopt;
 
     /// How long the circuit stays open before trial calls are let in. Above 0.
@@ -86,23 +93,25 @@ struct circuit_breaker_options
     /// 1 (always `open_for`) to 100.
     double open_multiplier = 2.0;
 
-    /// The longest open period. At least `open_for`. `nullopt`: no limit.
+    /// The longest open period; shorter than `open_for` counts as `open_for`. Above 0. `nullopt`: no limit.
     std::optional<duration> open_max = std::chrono::seconds(60);
 
     /// How many trial calls decide whether a half-open circuit closes. At least 1.
     std::size_t half_open_permits = 3;
 
-    /// A circuit that has been half-open for this long opens again at the next call, so that trials which never
-    /// end cannot keep it half-open. Much longer than `half_open_permits` calls usually take to arrive and end, or
-    /// a target that is well but seldom called stays open. Above 0. `nullopt`: no limit.
+    /// A circuit that has been half-open for this long opens again at the next call, so that trials which
+    /// never end cannot keep it half-open. Much longer than `half_open_permits` calls usually take to arrive
+    /// and end, or a target that is well but seldom called stays open. Above 0. `nullopt`: no limit.
     std::optional<duration> half_open_max = std::chrono::minutes(5);
 
-    /// Asked about each failure (and throttling) before it is counted: does it speak against the dependency? False makes it
-    /// *ignored*. If it throws, the failure is counted and the call ends with what it threw. Default: all do.
+    /// Asked about each failure (and throttling) before it is counted: does it speak against the dependency?
+    /// False makes it *ignored*. If it throws, the failure is counted and the call ends with what it threw.
+    /// Default: all do.
     std::function<bool(failure const&)> failure_if{};
 
-    /// Told of every state change, on the thread that caused it, outside the breaker's lock. What it throws is
-    /// dropped.
+    /// Told of every state change, on the thread that caused it, outside the breaker's lock; changes made by
+    /// several threads may be told out of order. What it throws is dropped. Must not own a pipeline that
+    /// holds the breaker.
     std::function<void(circuit_transition const&)> on_transition{};
 };
 
@@ -186,6 +195,7 @@ private:
     void judge_trials(tally const&, time_point now);
 
     bool too_many(tally const&) const noexcept;
+    bool over_a_limit(tally const&) const noexcept;
     std::size_t needed_calls() const noexcept;
     bool is_consecutive() const noexcept { return std::holds_alternative<failure_run>(window_); }
 

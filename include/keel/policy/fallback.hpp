@@ -25,17 +25,24 @@ struct fallback_options
 
 option_faults validate(fallback_options const&);
 
+struct fallback_snapshot
+{
+    std::size_t alternatives = 0;
+};
+
 /// Any failure at all.
 struct any_failure
 {};
 
-/// Which failures an alternative answers: all, one error code, one group of errors (`condition::rejected`), or
-/// those for which a function says so.
-using failure_match = std::variant<any_failure, error_code, error_condition, std::function<bool(failure const&)>>;
+/// Which failures an alternative answers: all, one error code, one group of errors (`condition::rejected`),
+/// or those for which a function says so.
+using failure_match =
+    std::variant<any_failure, error_code, error_condition, std::function<bool(failure const&)>>;
 
 namespace policy {
 
-/// Which of several alternatives answers a failure: the first that matches. A plain value; thread-safe to read.
+/// Which of several alternatives answers a failure: the first that matches. A plain value; thread-safe to
+/// read.
 class fallback
 {
 public:
@@ -45,12 +52,12 @@ public:
     /// Adds an alternative behind the others.
     void add(failure_match);
 
-    /// The first alternative that matches, or `nullopt`: the failure goes through unchanged. A verdict of
-    /// *ignored* that no policy of ours caused (a cancellation by the caller) matches nothing.
-    /// Throws what a user's function throws.
+    /// The first alternative that matches, or `nullopt`: the failure goes through unchanged. Nothing matches
+    /// when the caller has cancelled. Throws what a user's function throws.
     std::optional<std::size_t> choose(failure const&, bool caller_cancelled) const;
 
     fallback_options const& options() const noexcept { return options_; }
+    fallback_snapshot snapshot() const { return {matches_.size()}; }
 
 private:
     fallback_options options_;

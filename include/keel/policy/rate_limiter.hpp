@@ -12,17 +12,18 @@
 #include <string>
 #include <variant>
 
-// A rate limiter protects a dependency, or a quota, from more calls per second than it allows. Over any interval
-// of length t it lets in at most `burst + t * permits / per` calls.
+// A rate limiter protects a dependency, or a quota, from more calls per second than it allows. Over any
+// interval of length t it lets in at most `burst + t * permits / per` calls.
 //
-// It does not bound how many calls run at once (`bulkhead` does): a thousand slow calls may be in flight. It does
-// not adapt to what the dependency can bear.
+// It does not bound how many calls run at once (`bulkhead` does): a thousand slow calls may be in flight. It
+// does not adapt to what the dependency can bear.
 
 namespace keel {
 
-/// Two ways to keep the same promise. Where `per / permits` is a whole number of nanoseconds they admit exactly
-/// the same calls.
-enum class rate_algorithm : std::uint8_t {
+/// Two ways to keep the same promise. Where `per / permits` is a whole number of nanoseconds they admit
+/// exactly the same calls.
+enum class rate_algorithm : std::uint8_t
+{
     token_bucket, ///< Counts tokens: exact for every rate, shows how many are left.
     gcra,         ///< One timestamp of state. The time per call is rounded up to a nanosecond.
 };
@@ -32,7 +33,8 @@ struct rate_limiter_options
     /// Shown in events and outcomes.
     std::string name = "rate_limiter";
 
-    /// How many calls may start in each `per`, in the long run. 1 to 4 294 967 295, at most one per nanosecond.
+    /// How many calls may start in each `per`, in the long run. 1 to 4 294 967 295, at most one per
+    /// nanosecond.
     std::uint32_t permits = 100;
 
     /// The period `permits` is meant for. Above 0, up to 24 h.
@@ -42,8 +44,8 @@ struct rate_limiter_options
     /// `nullopt`: as many as `permits`.
     std::optional<std::uint32_t> burst = std::nullopt;
 
-    /// How long a call may wait for its permit. A call that would wait longer is refused at once. 0: never waits.
-    /// Not negative.
+    /// How long a call may wait for its permit. A call that would wait longer is refused at once. 0: never
+    /// waits. Not negative.
     duration max_wait = duration::zero();
 
     rate_algorithm algorithm = rate_algorithm::token_bucket;
@@ -73,8 +75,8 @@ public:
     /// Fills begin at `now` and not at time 0. Call it before anything else, or not at all.
     void start(time_point now);
 
-    /// May a call of `weight` start? Granted, reserved for a later time within `max_wait`, or refused with the
-    /// time at which it could start. Refusing spends nothing.
+    /// May a call of `weight` start? Granted, reserved for a later time within `max_wait`, or refused with
+    /// the time at which it could start. Refusing spends nothing.
     admission admit(time_point now, std::uint32_t weight, duration max_wait);
 
     /// A reservation will not be used: its tokens go back.

@@ -15,12 +15,12 @@
 #include <string_view>
 #include <variant>
 
-// Retry protects the caller from failures that pass: it runs a failed operation again, after a growing, jittered
-// pause, a bounded number of times.
+// Retry protects the caller from failures that pass: it runs a failed operation again, after a growing,
+// jittered pause, a bounded number of times.
 //
-// It does not cut an attempt short (`timeout` inside it does), does not know whether repeating is safe (the user
-// must: retry only what is idempotent), and does not protect the dependency from the extra load (`retry_budget`
-// and `circuit_breaker` do).
+// It does not cut an attempt short (`timeout` inside it does), does not know whether repeating is safe (the
+// user must: retry only what is idempotent), and does not protect the dependency from the extra load
+// (`retry_budget` and `circuit_breaker` do).
 
 namespace keel {
 
@@ -29,7 +29,8 @@ struct retry_options
     /// Shown in events and outcomes.
     std::string name = "retry";
 
-    /// Attempts in all, the first one included. At least 1. `nullopt`: no limit; then `max_duration` is needed.
+    /// Attempts in all, the first one included. At least 1. `nullopt`: no limit; then `max_duration` is
+    /// needed.
     std::optional<std::uint32_t> max_attempts = 3;
 
     /// No pause ends later than this after the call reached the retry. Above 0. `nullopt`: no limit.
@@ -38,8 +39,8 @@ struct retry_options
     /// The pause before each retry.
     keel::backoff backoff = exponential{};
 
-    /// The longest pause a server may ask for. A longer hint ends the retrying: coming back earlier than asked
-    /// would be wrong, and waiting longer useless. Not negative.
+    /// The longest pause a server may ask for. A longer hint ends the retrying: coming back earlier than
+    /// asked would be wrong, and waiting longer useless. Not negative.
     duration hint_cap = std::chrono::seconds(60);
 
     /// Also retry calls that a policy further inside refused (open circuit, full bulkhead, rate limit).
@@ -54,7 +55,8 @@ struct retry_options
 option_faults validate(retry_options const&);
 
 /// Why a retry loop ended.
-enum class retry_stop : std::uint8_t {
+enum class retry_stop : std::uint8_t
+{
     none,          ///< It has not, or there is no retry in the pipeline.
     success,       ///< The last attempt succeeded.
     not_retryable, ///< The failure is of a kind that is not retried.
@@ -67,6 +69,13 @@ enum class retry_stop : std::uint8_t {
 };
 
 std::string_view to_string(retry_stop) noexcept;
+
+struct retry_snapshot
+{
+    std::uint32_t attempts = 0; ///< Begun so far.
+    std::optional<std::uint32_t> max_attempts{};
+    time_point started{}; ///< When the call reached the retry.
+};
 
 namespace policy {
 
@@ -102,8 +111,8 @@ public:
     /// The running attempt failed in a retryable way. What now?
     /// \param deadline when the call must be over, if it must
     /// \param hint     the least pause the server asked for
-    retry_action attempt_failed(time_point now, std::optional<time_point> deadline, std::optional<duration> hint,
-                                chance u);
+    retry_action attempt_failed(time_point now, std::optional<time_point> deadline,
+                                std::optional<duration> hint, chance u);
 
     /// The pause is over: the next attempt begins.
     void attempt_started() noexcept { ++attempts_; }
@@ -111,10 +120,12 @@ public:
     /// Attempts begun so far.
     std::uint32_t attempts() const noexcept { return attempts_; }
     retry_options const& options() const noexcept { return *options_; }
+    retry_snapshot snapshot() const { return {attempts_, options_->max_attempts, started_}; }
 
     /// The rule itself: may retry number `number` follow (1 is the first), and after which pause?
     /// \param time_left until the deadline; `nullopt` for none
-    retry_action decide(std::uint32_t number, std::optional<duration> time_left, std::optional<duration> hint, chance u);
+    retry_action decide(std::uint32_t number, std::optional<duration> time_left, std::optional<duration> hint,
+                        chance u);
 
 private:
     retry_options const* options_;

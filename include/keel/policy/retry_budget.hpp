@@ -24,8 +24,8 @@ struct success_bucket
     double deposit = 0.2;   ///< Tokens per success, to three decimals: 0 to 1.
 };
 
-/// gRPC's throttle (gRFC A6): starts at `max_tokens`, loses one per retryable failure, gains `ratio` per success;
-/// retries are allowed while more than half of the tokens are left.
+/// gRPC's throttle (gRFC A6): starts at `max_tokens`, loses one per retryable failure, gains `ratio` per
+/// success; retries are allowed while more than half of the tokens are left.
 struct failure_threshold
 {
     std::size_t max_tokens = 100; ///< 1 to 1 000 000.
@@ -33,7 +33,8 @@ struct failure_threshold
 };
 
 /// Retries up to `ratio` of the requests of the last `ttl`, and `min_per_second` in any case (as in Finagle).
-/// Funded by requests: where load * (1 + ratio) exceeds what the target can bear, retries keep the overload alive.
+/// Funded by requests: where load * (1 + ratio) exceeds what the target can bear, retries keep the overload
+/// alive.
 struct ratio_window
 {
     duration ttl = std::chrono::seconds(10); ///< 1 ms to 1 h, in ten slices.
@@ -52,8 +53,8 @@ struct concurrency_share
 /// one token back; a retry that succeeds gives back what it cost.
 struct retry_cost
 {
-    std::size_t capacity = 500;    ///< 1 to 1 000 000.
-    std::size_t retry = 5;         ///< 0 to `capacity`.
+    std::size_t capacity = 500;     ///< 1 to 1 000 000.
+    std::size_t retry = 5;          ///< 0 to `capacity`.
     std::size_t after_timeout = 10; ///< 0 to `capacity`.
 };
 
@@ -79,12 +80,16 @@ struct retry_budget_snapshot
 namespace policy {
 
 /// Why a retry is asked for. Only `retry_cost` tells them apart.
-enum class retry_cause : std::uint8_t { error, timeout };
+enum class retry_cause : std::uint8_t
+{
+    error,
+    timeout
+};
 
 /// The budget's decisions: a plain value, told the time. Not thread-safe.
 ///
-/// The order of one call: `call_started`; after each attempt `succeeded` or `failed`; before each retry begins
-/// `try_retry`, and when that retry is over `retry_ended`; at last `call_ended`.
+/// The order of one call: `call_started`; after each attempt `succeeded` or `failed`; before each retry
+/// begins `try_retry`, and when that retry is over `retry_ended`; at last `call_ended`.
 class retry_budget
 {
 public:

@@ -17,7 +17,8 @@
 
 namespace keel {
 
-/// What a timeout does about an operation that is still running when the limit passes. It always cancels first.
+/// What a timeout does about an operation that is still running when the limit passes. It always cancels
+/// first.
 class on_expiry
 {
 public:
@@ -34,8 +35,8 @@ private:
 /// Wait until the operation has unwound. The call may return late, but nothing of it is still running.
 inline constexpr on_expiry cooperate{std::nullopt};
 
-/// Cooperate for this long, then return. The operation goes on as an orphan until it ends by itself: it keeps the
-/// permits of every bulkhead inside the timeout, and must own everything it uses. Not negative.
+/// Cooperate for this long, then return. The operation goes on as an orphan until it ends by itself: it keeps
+/// the permits of every bulkhead inside the timeout, and must own everything it uses. Not negative.
 constexpr on_expiry grace(duration d) { return on_expiry(d); }
 
 /// Return as soon as the operation has had one turn of the event loop to unwind: `grace` of no length.
@@ -54,6 +55,12 @@ struct timeout_options
 };
 
 option_faults validate(timeout_options const&);
+
+struct timeout_snapshot
+{
+    duration limit{};
+    bool in_grace = false; ///< The limit has passed, and the operation is given a little longer to unwind.
+};
 
 namespace policy {
 
@@ -92,6 +99,7 @@ public:
     timeout_action expired(time_point now) noexcept;
 
     timeout_options const& options() const noexcept { return *options_; }
+    timeout_snapshot snapshot() const { return {options_->limit, grace_given_}; }
 
 private:
     timeout_options const* options_;

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <variant>
 
-/// Facts that a pipeline or a policy reports, one small struct each. Every string view is valid only during the
-/// call to the sink.
+/// Facts that a pipeline or a policy reports, one small struct each. Every string view is valid only during
+/// the call to the sink.
 namespace keel::telemetry {
 
 /// Who reports, and when.
@@ -41,7 +41,7 @@ struct retry_scheduled
 struct retry_stopped
 {
     origin by;
-    std::uint32_t attempts = 0;
+    std::uint32_t attempts = 0; ///< How often the operation was started in this call.
     std::string_view why{};
     error_code error{};
 };
@@ -51,7 +51,8 @@ struct timed_out
 {
     origin by;
     duration limit{};
-    std::string_view operation{}; ///< What became of it: `ended`, `abandoned` (still running) or `not_started`.
+    std::string_view
+        operation{}; ///< What became of it: `ended`, `abandoned` (still running) or `not_started`.
 };
 
 /// A policy refused a call; the operation was not run.
@@ -75,7 +76,7 @@ struct orphan_ended
     origin by;
 };
 
-using event =
-    std::variant<circuit_changed, retry_scheduled, retry_stopped, timed_out, rejected, fell_back, orphan_ended>;
+using event = std::variant<circuit_changed, retry_scheduled, retry_stopped, timed_out, rejected, fell_back,
+                           orphan_ended>;
 
 } // namespace keel::telemetry

@@ -4,8 +4,8 @@
 
 namespace keel::telemetry {
 
-/// Receives events. `on` is called on the thread that caused the event, outside every lock of the library, and
-/// from several threads at once when policies are shared. It should be quick: the call waits for it.
+/// Receives events. `on` is called on the thread that caused the event, outside every lock of the library,
+/// and from several threads at once when policies are shared. It should be quick: the call waits for it.
 class sink
 {
 public:

@@ -10,8 +10,8 @@ class logger;
 
 namespace keel::telemetry {
 
-/// Writes every event as one structured line (see `to_line`) to an spdlog logger: circuit changes, timeouts and
-/// rejections as warnings, the end of a retry loop as a warning, the rest as information.
+/// Writes every event as one structured line (see `to_line`) to an spdlog logger: circuit changes, timeouts
+/// and rejections as warnings, the end of a retry loop as a warning, the rest as information.
 ///
 /// In the CMake target `keel::spdlog`. As thread-safe as the logger.
 class spdlog_sink final : public sink

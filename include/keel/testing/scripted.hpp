@@ -19,8 +19,8 @@
 
 namespace keel::testing {
 
-/// An operation that does what a script says: for each run in turn, how long it takes and how it ends. The last
-/// line of the script serves every further run. A handle: copies share the script and the counts.
+/// An operation that does what a script says: for each run in turn, how long it takes and how it ends. The
+/// last line of the script serves every further run. A handle: copies share the script and the counts.
 ///
 ///     scripted<int> op;
 ///     op.fails(boost::asio::error::connection_reset).takes(50ms).returns(42);

@@ -22,8 +22,8 @@ namespace keel::testing {
 class started
 {
 public:
-    /// Cancels it, as `cancellation_signal::emit` does for a coroutine spawned with a slot. Does nothing when it has
-    /// ended, or has been destroyed with the simulation.
+    /// Cancels it, as `cancellation_signal::emit` does for a coroutine spawned with a slot. Does nothing when
+    /// it has ended, or has been destroyed with the simulation.
     void cancel(asio::cancellation_type type = asio::cancellation_type::terminal) const
     {
         if (!state_->alive.expired()) state_->signal.emit(type);
@@ -67,7 +67,8 @@ public:
     T run(asio::awaitable<T> work)
     {
         auto end = std::make_shared<ended<T>>();
-        asio::co_spawn(*context_, keep<T>(std::move(work), end), reporter{std::shared_ptr<how_it_ended>(end, &end->how)});
+        asio::co_spawn(*context_, keep<T>(std::move(work), end),
+                       reporter{std::shared_ptr<how_it_ended>(end, &end->how)});
         drive(end->how);
         if (end->how.error) std::rethrow_exception(end->how.error);
         if constexpr (!std::is_void_v<T>) return *std::move(end->value);
@@ -101,8 +102,10 @@ private:
     template <class T>
     static asio::awaitable<void> keep(asio::awaitable<T> work, std::shared_ptr<ended<T>> end)
     {
-        if constexpr (std::is_void_v<T>) co_await std::move(work);
-        else end->value.emplace(co_await std::move(work));
+        if constexpr (std::is_void_v<T>)
+            co_await std::move(work);
+        else
+            end->value.emplace(co_await std::move(work));
     }
 
     struct reporter

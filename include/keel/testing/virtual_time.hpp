@@ -17,11 +17,12 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-/// A time source that stands still until it is told to move, or until nothing else can happen. The same compiled
-/// code runs under it as in production: hours of back-off take microseconds, and the order is always the same.
+/// A time source that stands still until it is told to move, or until nothing else can happen. The same
+/// compiled code runs under it as in production: hours of back-off take microseconds, and the order is always
+/// the same.
 ///
-/// Install it with `virtual_time::install` before anything of Keel runs on the context. It is for one thread, and
-/// knows nothing of sockets and Asio's own timers: those still take real time.
+/// Install it with `virtual_time::install` before anything of Keel runs on the context. It is for one thread,
+/// and knows nothing of sockets and Asio's own timers: those still take real time.
 class virtual_time final : public time_source
 {
 public:
@@ -36,8 +37,8 @@ public:
     /// Runs everything that is ready, without moving the clock.
     void settle(asio::io_context&);
 
-    /// Runs everything that is ready; then jumps to the next deadline that is not later than `until`, and so on.
-    /// Ends with the clock at `until`.
+    /// Runs everything that is ready; then jumps to the next deadline that is not later than `until`, and so
+    /// on. Ends with the clock at `until`.
     void run_until(asio::io_context&, time_point until);
 
     /// Runs what is ready and jumps once to the next deadline. False: there is none.

@@ -1,11 +1,13 @@
 #include <keel/async/detail/attempt.hpp>
 
+#include <utility>
+
 namespace keel::detail {
 
 // Asio 1.26 cannot cancel a spawned coroutine that has not begun: it would lose the completion.
 void attempt_base::cancel()
 {
-    cancel_wanted_ = true;
+    if (std::exchange(cancel_wanted_, true)) return;
     if (started_ && !finished_) signal_.emit(asio::cancellation_type::terminal);
 }
 

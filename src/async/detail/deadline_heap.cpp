@@ -27,8 +27,10 @@ void deadline_heap::remove(heap_node& node) noexcept
     nodes_.pop_back();
     node.position = heap_node::nowhere;
     if (last == &node) return;
-    if (hole > 0 && before(*last, *nodes_[(hole - 1) / arity])) sift_up(hole, last);
-    else sift_down(hole, last);
+    if (hole > 0 && before(*last, *nodes_[(hole - 1) / arity]))
+        sift_up(hole, last);
+    else
+        sift_down(hole, last);
 }
 
 void deadline_heap::place(std::size_t i, heap_node* node) noexcept

@@ -15,6 +15,7 @@ void parking::resume()
     disarm();
     context_.strike(*this);
     auto handler = std::move(handler_);
+    slot_.clear();
     std::move(handler)();
 }
 
@@ -25,7 +26,10 @@ void parking::wake()
 
 void parking::drop()
 {
+    disarm();
     context_.strike(*this);
+    slot_.clear();
+    dropped();
     auto const gone = std::move(handler_);
 }
 

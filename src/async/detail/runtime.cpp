@@ -28,7 +28,9 @@ thread_local remembered last;
 asio::execution_context::id runtime::id;
 
 runtime::runtime(asio::execution_context& context)
-    : service(context), time_(time_source::of(context)), random_(std::random_device{}())
+    : service(context),
+      time_(time_source::of(context)),
+      random_(std::random_device{}())
 {}
 
 runtime::~runtime() { ended.fetch_add(1, std::memory_order_release); }
@@ -41,7 +43,8 @@ runtime& runtime::of(asio::any_io_executor const& executor)
 runtime& runtime::of(asio::execution_context& context)
 {
     auto const now = ended.load(std::memory_order_acquire);
-    if (last.context != &context || last.at != now) last = {&context, &asio::use_service<runtime>(context), now};
+    if (last.context != &context || last.at != now)
+        last = {&context, &asio::use_service<runtime>(context), now};
     return *last.found;
 }
 

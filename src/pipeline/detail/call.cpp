@@ -14,7 +14,9 @@ class orphan_luggage
 {
 public:
     orphan_luggage(std::shared_ptr<plan const> p, std::size_t left_by, runtime& context)
-        : plan_(std::move(p)), left_by_(left_by), context_(context)
+        : plan_(std::move(p)),
+          left_by_(left_by),
+          context_(context)
     {
         plan_->orphans.fetch_add(1, std::memory_order_relaxed);
     }
@@ -26,7 +28,8 @@ public:
         auto const now = context_.time().now();
         auto const by = telemetry::origin{plan_->name, name_of(plan_->steps[left_by_]), now};
         plan_->orphans.fetch_sub(1, std::memory_order_relaxed);
-        for (auto const& [held, pass] : held_) held->settle(pass, verdict::ignored, now, by, plan_->sink.get());
+        for (auto const& [held, pass] : held_)
+            held->settle(pass, verdict::ignored, now, by, plan_->sink.get());
         telemetry::emit(plan_->sink.get(), telemetry::orphan_ended{by});
     }
 
@@ -57,7 +60,9 @@ std::optional<duration> until(std::optional<time_point> at, time_point now)
 } // namespace
 
 call::call(std::shared_ptr<plan const> p, asio::any_io_executor executor, runtime& context)
-    : parking(std::move(executor), context), plan_(std::move(p)), now_(context.time().now())
+    : parking(std::move(executor), context),
+      plan_(std::move(p)),
+      now_(context.time().now())
 {
     if (plan_->steps.size() > few_.size()) more_ = std::make_unique<any_slot[]>(plan_->steps.size());
 }
@@ -94,7 +99,8 @@ void call::refuse(errc why)
     telemetry::emit(sink(), telemetry::rejected{origin(nobody), why, std::nullopt});
 }
 
-// --- inwards ----------------------------------------------------------------------------------------------------
+// --- inwards
+// ----------------------------------------------------------------------------------------------------
 
 std::optional<call::action> call::step_in()
 {
@@ -127,8 +133,9 @@ std::optional<call::action> call::enter(gate_step const& step)
 std::optional<call::action> call::enter(timeout_step const& step)
 {
     auto const limit = policy::timeout(step.options);
-    at(index_) = timeout_slot{limit, deadline_, owner_};
-    if (auto const own = limit.deadline(now_); own < deadline_) {
+    auto const own = limit.deadline(now_);
+    at(index_) = timeout_slot{limit, own, deadline_, owner_};
+    if (own < deadline_) {
         deadline_ = own;
         owner_ = index_;
     }
@@ -210,7 +217,8 @@ void call::pause_over()
     }
 }
 
-// --- the attempt ------------------------------------------------------------------------------------------------
+// --- the attempt
+// ------------------------------------------------------------------------------------------------
 
 void call::watch(std::shared_ptr<attempt_base> running)
 {
@@ -232,6 +240,7 @@ void call::ended(bool caller_cancelled, bool has_value, judgement what, failure 
     auto const cut_short = std::exchange(expired_, nobody);
     answering_ = nullptr;
     hint_ = what.retry_after;
+    if (hint_ && !why.retry_at) why.retry_at = saturating_add(now_, *hint_);
 
     if (has_value && !why.code && (what.what == verdict::success || what.what == verdict::ignored)) {
         conclude(std::move(why), what.what, by, step);
@@ -271,11 +280,14 @@ void call::leave_behind(std::shared_ptr<attempt_base> const& running)
     }
     running->luggage = std::move(luggage);
     auto const cut_short = std::exchange(expired_, nobody);
-    if (cut_short == nobody) fail_by_caller();
-    else fail_timed_out(cut_short, verdict::failure, "abandoned");
+    if (cut_short == nobody)
+        fail_by_caller();
+    else
+        fail_timed_out(cut_short, verdict::failure, "abandoned");
 }
 
-// --- outwards ---------------------------------------------------------------------------------------------------
+// --- outwards
+// ---------------------------------------------------------------------------------------------------
 
 std::optional<call::action> call::step_out()
 {
@@ -329,8 +341,10 @@ std::optional<call::action> call::leave(retry_step const& step)
         return stop_retrying(step, retry_stop::success);
     }
     if (has_value_ && verdict_ == verdict::ignored) return stop_retrying(step, retry_stop::success);
-    if (ended_by_ == keel::ended_by::caller) return stop_retrying(step, retry_stop::cancelled);
-    if (ended_by_ == keel::ended_by::timeout && ended_step_ < index_) return stop_retrying(step, retry_stop::deadline);
+    if (ended_by_ == keel::ended_by::caller || caller_cancelled_)
+        return stop_retrying(step, retry_stop::cancelled);
+    if (ended_by_ == keel::ended_by::timeout && ended_step_ < index_)
+        return stop_retrying(step, retry_stop::deadline);
     if (!is_retryable(*step.options)) return stop_retrying(step, retry_stop::not_retryable);
 
     own.cause = failure_.code == errc::timed_out ? policy::retry_cause::timeout : policy::retry_cause::error;
@@ -344,11 +358,12 @@ std::optional<call::action> call::leave(retry_step const& step)
         return stop_retrying(step, retry_stop::not_retryable);
     }
     if (auto const* over = std::get_if<policy::give_up>(&decision)) return stop_retrying(step, over->why);
-    if (step.budget && !step.budget->has_retry(own.cause, now_)) return stop_retrying(step, retry_stop::budget);
+    if (step.budget && !step.budget->has_retry(own.cause, now_))
+        return stop_retrying(step, retry_stop::budget);
 
     auto const pause = std::get<policy::retry_after>(decision).pause;
-    telemetry::emit(sink(),
-                    telemetry::retry_scheduled{origin(index_), own.loop.attempts() + 1, pause, failure_.code});
+    telemetry::emit(
+        sink(), telemetry::retry_scheduled{origin(index_), own.loop.attempts() + 1, pause, failure_.code});
     return park(stage::pausing, saturating_add(now_, pause)); // even for no time: others must have their turn
 }
 
@@ -356,8 +371,10 @@ std::optional<call::action> call::stop_retrying(retry_step const& step, retry_st
 {
     auto& own = std::get<retry_slot>(at(index_));
     stopped_ = why;
-    if (why != retry_stop::success && why != retry_stop::cancelled)
-        telemetry::emit(sink(), telemetry::retry_stopped{origin(index_), own.loop.attempts(), to_string(why), failure_.code});
+    auto const worth_telling = why != retry_stop::success && why != retry_stop::cancelled && attempts_ > 0;
+    if (worth_telling)
+        telemetry::emit(sink(),
+                        telemetry::retry_stopped{origin(index_), attempts_, to_string(why), failure_.code});
     close(step, own);
     stage_ = stage::outward;
     return std::nullopt;
@@ -389,19 +406,18 @@ bool call::is_retryable(retry_options const& options)
     }
 }
 
-std::optional<duration> call::hint() const
-{
-    return hint_ ? hint_ : until(failure_.retry_at, now_);
-}
+std::optional<duration> call::hint() const { return hint_ ? hint_ : until(failure_.retry_at, now_); }
 
 std::optional<call::action> call::leave(fallback_step const& step)
 {
     if (verdict_ == verdict::success || ended_by_ == keel::ended_by::predicate) return std::nullopt;
     if (verdict_ == verdict::ignored && ended_by_ == keel::ended_by::operation) return std::nullopt;
-    if (ended_by_ == keel::ended_by::timeout && ended_step_ < index_) return std::nullopt; // no time is left for it
+    if (ended_by_ == keel::ended_by::timeout && ended_step_ < index_)
+        return std::nullopt; // no time is left for it
     std::optional<std::size_t> chosen;
     try {
-        chosen = step.state->choice.choose(failure_, ended_by_ == keel::ended_by::caller || caller_cancelled_);
+        chosen =
+            step.state->choice.choose(failure_, ended_by_ == keel::ended_by::caller || caller_cancelled_);
     } catch (...) {
         fail_by_predicate();
         return std::nullopt;
@@ -413,7 +429,8 @@ std::optional<call::action> call::leave(fallback_step const& step)
     return deadline_ == never ? action::run : action::supervise;
 }
 
-// --- how an attempt ends ----------------------------------------------------------------------------------------
+// --- how an attempt ends
+// ----------------------------------------------------------------------------------------
 
 void call::conclude(failure why, verdict v, keel::ended_by by, std::size_t step)
 {
@@ -454,7 +471,8 @@ void call::reject(errc why, std::optional<time_point> retry_at)
     telemetry::emit(sink(), telemetry::rejected{origin(index_), why, until(retry_at, now_)});
 }
 
-// --- while parked -----------------------------------------------------------------------------------------------
+// --- while parked
+// -----------------------------------------------------------------------------------------------
 
 void call::reached()
 {
@@ -482,33 +500,48 @@ void call::cancelled()
 
 void call::turn_came() { wake(); }
 
+// Nobody may hand a permit to a call whose context is going away.
+void call::dropped() noexcept
+{
+    if (stage_ == stage::queued) gate_here().withdraw(*this);
+}
+
 void call::time_is_up()
 {
     read_clock();
+    auto const running = running_; // the operation may end inside `cancel`, and with it this call
+    if (running->finished()) return;
     // A result that is ready at this very instant still counts: whatever is runnable now runs first.
     if (!std::exchange(last_turn_, true)) return arm(now_, now_);
-    if (!caller_cancelled_) expired_ = watched_;
-    auto const running = running_; // the operation may end inside, and with it this call
+    if (!caller_cancelled_)
+        expired_ = std::min(expired_, watched_); // the outermost of those that have expired
     running->cancel();
     if (running->finished()) return;
 
     auto& own = std::get<timeout_slot>(at(watched_));
     auto const decision = own.limit.expired(now_);
     if (auto const* more = std::get_if<policy::await_until>(&decision)) return arm(more->at, now_);
-    if (std::holds_alternative<policy::await_operation>(decision)) return watch_outer(own);
+    if (std::holds_alternative<policy::await_operation>(decision)) return watch_next_timeout();
     running->waited_for_by(nullptr);
     resume();
 }
 
-/// The operation takes its time to unwind. A limit further out may be less patient with it.
-void call::watch_outer(timeout_slot const& inner)
+/// The operation takes its time to unwind. Another limit, further in or further out, may be less patient with
+/// it.
+void call::watch_next_timeout()
 {
-    if (inner.outer_deadline == never) return;
-    watched_ = inner.outer_owner;
-    arm(inner.outer_deadline, now_);
+    auto next = never;
+    for (std::size_t i = 0; i < index_; ++i) {
+        auto const* const slot = std::get_if<timeout_slot>(&at(i));
+        if (!slot || slot->own_deadline <= now_ || slot->own_deadline >= next) continue;
+        next = slot->own_deadline;
+        watched_ = i;
+    }
+    if (next != never) arm(next, now_);
 }
 
-// --- the end ----------------------------------------------------------------------------------------------------
+// --- the end
+// ----------------------------------------------------------------------------------------------------
 
 call_report call::report() const
 {
@@ -517,7 +550,8 @@ call_report call::report() const
     r.ended_by = ended_by_;
     r.verdict = verdict_;
     r.stopped = stopped_;
-    if (ended_step_ != nobody && ended_step_ < plan_->steps.size()) r.policy = name_of(plan_->steps[ended_step_]);
+    if (ended_step_ != nobody && ended_step_ < plan_->steps.size())
+        r.policy = name_of(plan_->steps[ended_step_]);
     return r;
 }
 
@@ -530,6 +564,7 @@ telemetry::origin call::origin(std::size_t step) const
 /// The frame is being destroyed before the call has finished: its context is going away.
 void call::give_everything_back() noexcept
 {
+    if (running_) running_->waited_for_by(nullptr);
     if (stage_ == stage::finished) return;
     if (stage_ == stage::queued && !gate_here().withdraw(*this) && granted) at(index_++) = gate_slot{pass};
     if (stage_ == stage::reserved) gate_here().give_back(pass, now_);
@@ -538,7 +573,8 @@ void call::give_everything_back() noexcept
         auto const& step = plan_->steps[index_ - 1];
         auto& taken = at(index_ - 1);
         if (auto* g = std::get_if<gate_slot>(&taken))
-            std::get<gate_step>(step).held->settle(g->pass, verdict::ignored, now_, origin(index_ - 1), sink());
+            std::get<gate_step>(step).held->settle(g->pass, verdict::ignored, now_, origin(index_ - 1),
+                                                   sink());
         if (auto* r = std::get_if<retry_slot>(&taken)) {
             auto const& budget = std::get<retry_step>(step).budget;
             if (budget && r->retrying) budget->retry_ended();

@@ -1,5 +1,7 @@
 #include <keel/pipeline/detail/plan.hpp>
 
+#include <stdexcept>
+
 namespace keel::detail {
 namespace {
 
@@ -12,6 +14,14 @@ struct name
 };
 
 } // namespace
+
+void plan::add(classifier const& c)
+{
+    for (auto const& j : judges)
+        if (*j->judges == *c.judge()->judges)
+            throw std::invalid_argument("pipeline: two classifiers judge the same type");
+    judges.push_back(c.judge());
+}
 
 std::string_view name_of(any_step const& s) noexcept { return std::visit(name{}, s); }
 

@@ -18,7 +18,8 @@ void check(Law const& law, option_faults& faults)
         faults.require(law.base >= duration::zero(), "base", law.base, "0 or more");
     } else {
         faults.require(law.delay != nullptr, "delay", "empty", "a function");
-        faults.require(law.jitter != jitter::decorrelated, "jitter", to_string(law.jitter), "any but decorrelated");
+        faults.require(law.jitter != jitter::decorrelated, "jitter", to_string(law.jitter),
+                       "any but decorrelated");
     }
     if constexpr (std::is_same_v<Law, exponential>)
         faults.require(within(law.multiplier, 1, 100), "multiplier", law.multiplier, "1 to 100");
@@ -76,7 +77,8 @@ duration backoff_sequence::next(std::uint32_t retry, chance u)
         [&]<class Law>(Law const& law) {
             auto const cap = exact_duration(law.cap);
             if constexpr (has_base<Law>)
-                if (law.jitter == jitter::decorrelated) return decorrelated(exact_duration(law.base), cap, u).floor();
+                if (law.jitter == jitter::decorrelated)
+                    return decorrelated(exact_duration(law.base), cap, u).floor();
             auto const v = std::min(raw(retry), cap);
             return std::min(jittered(v, law.jitter, law.spread, u), cap).floor();
         },

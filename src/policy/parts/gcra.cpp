@@ -26,7 +26,10 @@ void gcra::give_back(std::uint32_t n, time_point now)
     arrival_ = std::max(saturating_add(arrival_, -cost(n)), std::min(now, arrival_));
 }
 
-duration gcra::reset_after(time_point now) const { return std::max(duration::zero(), saturating_sub(arrival_, now)); }
+duration gcra::reset_after(time_point now) const
+{
+    return std::max(duration::zero(), saturating_sub(arrival_, now));
+}
 
 std::int64_t gcra::available(time_point now) const
 {

@@ -6,7 +6,11 @@
 namespace keel::policy {
 
 token_bucket::token_bucket(std::uint32_t tokens, duration per, std::uint32_t burst, std::uint32_t initial)
-    : tokens_(tokens), per_(per.count()), burst_(burst), full_(price(burst)), level_(price(std::min(initial, burst)))
+    : tokens_(tokens),
+      per_(per.count()),
+      burst_(burst),
+      full_(price(burst)),
+      level_(price(std::min(initial, burst)))
 {}
 
 token_bucket::credits token_bucket::level_at(time_point now) const

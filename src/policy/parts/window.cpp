@@ -41,7 +41,8 @@ tally& tally::operator-=(tally const& other) noexcept
     return *this;
 }
 
-outcome_ring::outcome_ring(std::size_t size) : size_(size), failed_(words_for(size)), slow_(words_for(size)) {}
+outcome_ring::outcome_ring(std::size_t size) : size_(size), failed_(words_for(size)), slow_(words_for(size))
+{}
 
 void outcome_ring::add(bool failed, bool slow)
 {

@@ -122,6 +122,32 @@ TEST(parking, a_deadline_ends_the_wait_and_resuming_disarms_it)
     EXPECT_EQ(quick.resumed, 1);
 }
 
+asio::awaitable<void> wait_with_a_limit_then_without(watcher* w, duration limit)
+{
+    auto const executor = co_await asio::this_coro::executor;
+    place here(executor);
+    auto& time = here.context().time();
+    w->where = &here;
+    here.arm(time.now() + limit, time.now());
+    co_await here.async_park(asio::deferred);
+    ++w->resumed;
+    co_await here.async_park(asio::deferred);
+    ++w->resumed;
+}
+
+TEST(parking, the_deadline_of_one_wait_does_not_end_the_next)
+{
+    simulation sim;
+    watcher w;
+    (void)sim.start(wait_with_a_limit_then_without(&w, 5s));
+    w.where->resume();
+    EXPECT_EQ(sim.clock().armed(), 0u);
+    sim.advance(10s);
+    EXPECT_EQ(w.resumed, 1);
+    w.where->resume();
+    EXPECT_EQ(w.resumed, 2);
+}
+
 TEST(parking, being_cancelled_is_the_business_of_the_derived_class)
 {
     simulation sim;

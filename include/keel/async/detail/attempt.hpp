@@ -18,9 +18,9 @@
 
 namespace keel::detail {
 
-/// One run of an operation in a coroutine thread of its own, so that it can be cancelled without cancelling the
-/// caller, and left behind if need be. Used on the caller's executor only, and spawned there, so that the body
-/// starts inside the spawn; that and the order of things below avoid four defects of Asio 1.26 (see
+/// One run of an operation in a coroutine thread of its own, so that it can be cancelled without cancelling
+/// the caller, and left behind if need be. Used on the caller's executor only, and spawned there, so that the
+/// body starts inside the spawn; that and the order of things below avoid four defects of Asio 1.26 (see
 /// docs/adr/0005).
 class attempt_base
 {
@@ -33,10 +33,12 @@ public:
     /// The operation has given a result.
     bool finished() const noexcept { return finished_; }
 
-    /// Asks the operation to stop. It may end inside this call, and resume the waiting coroutine.
+    /// Asks the operation to stop, the first time. It may end inside this call, and resume the waiting
+    /// coroutine.
     void cancel();
 
-    /// `who` is resumed when the attempt is over, or dropped if it is destroyed unfinished. Null: nobody waits.
+    /// `who` is resumed when the attempt is over, or dropped if it is destroyed unfinished. Null: nobody
+    /// waits.
     void waited_for_by(parking* who) noexcept { waiting_ = who; }
 
     /// Kept until the operation has really ended.
@@ -88,7 +90,8 @@ public:
     result_slot<T> result;
 
 private:
-    static asio::awaitable<void> body(std::shared_ptr<attempt> self, asio::awaitable<T> work, [[maybe_unused]] std::shared_ptr<void const> owned)
+    static asio::awaitable<void> body(std::shared_ptr<attempt> self, asio::awaitable<T> work,
+                                      [[maybe_unused]] std::shared_ptr<void const> owned)
     {
         if (self->begin()) {
             try {

@@ -7,22 +7,25 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_type.hpp>
 
 #include <utility>
 
 namespace keel::detail {
 
-/// A place in which one coroutine waits, until it is resumed, a deadline is reached, or it is cancelled. Lives in
-/// the coroutine's frame. The derived class decides what the three mean.
+/// A place in which one coroutine waits, until it is resumed, a deadline is reached, or it is cancelled.
+/// Lives in the coroutine's frame. The derived class decides what the three mean.
 ///
-/// Everything but `wake` is for the coroutine's own executor. Each wait ends with exactly one `resume`, `wake`
-/// or `drop`.
+/// Everything but `wake` is for the coroutine's own executor. Each wait ends with exactly one `resume`,
+/// `wake` or `drop`; after `drop` the frame, and this in it, lives on until its executor has destroyed it.
 class parking : public deadline
 {
 public:
     parking(asio::any_io_executor executor, runtime& context)
-        : deadline(executor_), executor_(std::move(executor)), context_(context)
+        : deadline(executor_),
+          executor_(std::move(executor)),
+          context_(context)
     {}
 
     runtime& context() noexcept { return context_; }
@@ -32,7 +35,8 @@ public:
     template <class Token>
     auto async_park(Token&& token)
     {
-        return asio::async_initiate<Token, void()>([this](auto handler) { this->park(std::move(handler)); }, token);
+        return asio::async_initiate<Token, void()>([this](auto handler) { this->park(std::move(handler)); },
+                                                   token);
     }
 
     /// Continues the coroutine inside this call.
@@ -45,14 +49,17 @@ public:
 protected:
     ~parking();
 
-    /// The wait was cancelled from outside. Must not resume inside the call: the emitter is on the stack.
+    /// The wait was cancelled from outside, and the emitter is on the stack: do not resume, or touch nothing
+    /// after.
     virtual void cancelled() = 0;
+    /// The coroutine will not be continued. Whoever might still want to wake it must be told now.
+    virtual void dropped() noexcept {}
 
     void arm(time_point at, time_point now) { context_.time().arm(*this, at, now); }
     void disarm() noexcept { context_.time().disarm(*this); }
 
-    /// A wait whose end is the business of a child coroutine, which will `drop` it. Not ended by the runtime, so
-    /// that the child, which may refer to this frame, is destroyed first.
+    /// A wait whose end is the business of a child coroutine, which will `drop` it. Not ended by the runtime,
+    /// so that the child, which may refer to this frame, is destroyed first.
     void supervised(bool yes) noexcept { supervised_ = yes; }
 
 private:
@@ -61,9 +68,9 @@ private:
     template <class Handler>
     void park(Handler handler)
     {
-        auto slot = asio::get_associated_cancellation_slot(handler);
-        if (slot.is_connected())
-            slot.assign([this](asio::cancellation_type type) {
+        slot_ = asio::get_associated_cancellation_slot(handler);
+        if (slot_.is_connected())
+            slot_.assign([this](asio::cancellation_type type) {
                 if (type != asio::cancellation_type::none) cancelled();
             });
         handler_ = parked_handler(std::move(handler));
@@ -73,6 +80,7 @@ private:
     asio::any_io_executor executor_;
     runtime& context_;
     parked_handler handler_;
+    asio::cancellation_slot slot_;
     parking* previous_ = nullptr;
     parking* next_ = nullptr;
     bool enlisted_ = false;

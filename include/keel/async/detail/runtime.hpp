@@ -35,9 +35,13 @@ public:
     chance draw();
     void seed(std::uint64_t);
 
-    /// Counts operations that ended without suspending. True for every sixteenth: each leaves a finished spawn in
-    /// the context's queue, and a loop over such calls must let the queue run before it outgrows all bounds.
-    bool queue_should_run() noexcept { return (ready_ends_.fetch_add(1, std::memory_order_relaxed) + 1) % 16 == 0; }
+    /// Counts operations that ended without suspending. True for every sixteenth: each leaves a finished
+    /// spawn in the context's queue, and a loop over such calls must let the queue run before it outgrows all
+    /// bounds.
+    bool queue_should_run() noexcept
+    {
+        return (ready_ends_.fetch_add(1, std::memory_order_relaxed) + 1) % 16 == 0;
+    }
 
     void enlist(parking&);
     void strike(parking&) noexcept;

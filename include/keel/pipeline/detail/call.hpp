@@ -22,15 +22,16 @@
 
 namespace keel::detail {
 
-/// One call on its way through a pipeline: walks inwards past gates and limits, says when to run the operation,
-/// and walks outwards again, settling what it took. Knows everything but the type of the result; the coroutine
-/// that drives it (`drive.hpp`) only obeys.
+/// One call on its way through a pipeline: walks inwards past gates and limits, says when to run the
+/// operation, and walks outwards again, settling what it took. Knows everything but the type of the result;
+/// the coroutine that drives it (`drive.hpp`) only obeys.
 ///
 /// Lives in that coroutine's frame. If the frame is destroyed on the way, everything taken is given back.
 class call final : public parking, private turn_waiter
 {
 public:
-    enum class action : std::uint8_t {
+    enum class action : std::uint8_t
+    {
         run,       ///< Run the operation (or the chosen fallback) and report with `ended`.
         supervise, ///< The same, as an attempt that can be cut short: `watch` it.
         park,      ///< Wait in `async_park`, then ask `next` again.
@@ -43,6 +44,9 @@ public:
     /// What to do now.
     /// \param caller_cancelled whether the calling coroutine has been cancelled
     action next(bool caller_cancelled);
+
+    /// The caller was cancelled after `next` had said `park`: park all the same, it will not be for long.
+    void stop_waiting() { cancelled(); }
 
     /// Ends the call at once, before anything has begun, because of a mistake in the program.
     void refuse(errc why);
@@ -72,7 +76,16 @@ public:
     plan const& made_of() const noexcept { return *plan_; }
 
 private:
-    enum class stage : std::uint8_t { inward, queued, reserved, pausing, running, outward, finished };
+    enum class stage : std::uint8_t
+    {
+        inward,
+        queued,
+        reserved,
+        pausing,
+        running,
+        outward,
+        finished
+    };
 
     struct gate_slot
     {
@@ -81,6 +94,7 @@ private:
     struct timeout_slot
     {
         policy::timeout limit;
+        time_point own_deadline;
         time_point outer_deadline;
         std::size_t outer_owner;
     };
@@ -127,9 +141,10 @@ private:
     // What may happen while parked.
     void reached() override;
     void cancelled() override;
+    void dropped() noexcept override;
     void turn_came() override;
     void time_is_up();
-    void watch_outer(timeout_slot const&);
+    void watch_next_timeout();
 
     void give_everything_back() noexcept;
 
@@ -146,15 +161,15 @@ private:
     std::shared_ptr<plan const> plan_;
     std::array<any_slot, 6> few_;      ///< Enough for most pipelines, so that a call allocates nothing.
     std::unique_ptr<any_slot[]> more_; ///< In place of `few_` for longer ones.
-    std::size_t index_ = 0;        ///< How many steps we are inside of.
+    std::size_t index_ = 0;            ///< How many steps we are inside of.
     time_point now_;
     time_point deadline_ = never; ///< The earliest of the limits we are inside of ...
     std::size_t owner_ = nobody;  ///< ... and the timeout it belongs to.
 
     // The attempt that is running, or ran last.
     std::shared_ptr<attempt_base> running_;
-    std::size_t watched_ = nobody;   ///< The timeout whose deadline is armed while it runs.
-    std::size_t expired_ = nobody;   ///< The timeout that cut it short.
+    std::size_t watched_ = nobody; ///< The timeout whose deadline is armed while it runs.
+    std::size_t expired_ = nobody; ///< The timeout that cut it short.
     alternative const* answering_ = nullptr;
     failure failure_{};
     std::shared_ptr<failure const> shared_failure_;

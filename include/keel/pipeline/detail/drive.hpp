@@ -36,13 +36,17 @@ struct as_result
     static T deliver(call& c, std::optional<value_of<T>> value)
     {
         if (c.value_stands()) {
-            if constexpr (std::is_void_v<T>) return;
-            else return *std::move(value);
+            if constexpr (std::is_void_v<T>)
+                return;
+            else
+                return *std::move(value);
         }
         auto const why = c.take_failure();
         if (why.exception) std::rethrow_exception(why.exception);
-        if constexpr (result_traits<T>::carries_error) return result_traits<T>::from_error(why.code);
-        else throw boost::system::system_error(why.code, c.made_of().name);
+        if constexpr (result_traits<T>::carries_error)
+            return result_traits<T>::from_error(why.code);
+        else
+            throw boost::system::system_error(why.code, c.made_of().name);
     }
 };
 
@@ -68,7 +72,8 @@ judgement judge(plan const& p, result_slot<T>& slot)
 {
     if (slot.value) {
         if constexpr (!std::is_void_v<T>) {
-            if constexpr (result_traits<T>::carries_error) slot.error.code = result_traits<T>::error(*slot.value);
+            if constexpr (result_traits<T>::carries_error)
+                slot.error.code = result_traits<T>::error(*slot.value);
             if (auto const* judged = p.judge_for<T>()) return judged->judge(*slot.value);
         }
         if (!slot.error.code) return verdict::success;
@@ -93,9 +98,12 @@ template <class T>
 constexpr bool wraps_value() noexcept
 {
     using U = typename result_traits<T>::value_type;
-    if constexpr (std::is_same_v<T, U>) return false;
-    else if constexpr (std::is_void_v<U>) return std::is_default_constructible_v<T>;
-    else return std::is_constructible_v<T, U>;
+    if constexpr (std::is_same_v<T, U>)
+        return false;
+    else if constexpr (std::is_void_v<U>)
+        return std::is_default_constructible_v<T>;
+    else
+        return std::is_constructible_v<T, U>;
 }
 
 /// Whether an alternative gives a `T`, or a value that a `T` can hold.
@@ -124,13 +132,16 @@ asio::awaitable<T> convert(asio::awaitable<U> work)
         co_await std::move(work);
         co_return T{};
     } else {
-        co_return T(co_await std::move(work));
+        auto value =
+            co_await std::move(work); // named: GCC 12 would destroy an aggregate made beside co_await twice
+        co_return T(std::move(value));
     }
 }
 
 /// Starts a fallback's answer: fills `slot` if it is there at once, else returns what to await.
 template <class T, class U>
-std::optional<asio::awaitable<T>> answer_as(alternative_of<U> const& with, failure const& why, result_slot<T>& slot)
+std::optional<asio::awaitable<T>> answer_as(alternative_of<U> const& with, failure const& why,
+                                            result_slot<T>& slot)
 {
     if (with.at_once) {
         if constexpr (std::is_void_v<U>) {
@@ -142,8 +153,10 @@ std::optional<asio::awaitable<T>> answer_as(alternative_of<U> const& with, failu
         return std::nullopt;
     }
     std::optional<asio::awaitable<T>> work;
-    if constexpr (std::is_same_v<T, U>) work.emplace(with.in_time(why));
-    else work.emplace(convert<T, U>(with.in_time(why)));
+    if constexpr (std::is_same_v<T, U>)
+        work.emplace(with.in_time(why));
+    else
+        work.emplace(convert<T, U>(with.in_time(why)));
     return work;
 }
 
@@ -152,7 +165,8 @@ std::optional<asio::awaitable<T>> answer(alternative const& with, failure const&
 {
     if constexpr (wraps_value<T>()) {
         using U = typename result_traits<T>::value_type;
-        if (with.produces() == typeid(U)) return answer_as<T>(static_cast<alternative_of<U> const&>(with), why, slot);
+        if (with.produces() == typeid(U))
+            return answer_as<T>(static_cast<alternative_of<U> const&>(with), why, slot);
     }
     return answer_as<T>(static_cast<alternative_of<T> const&>(with), why, slot);
 }
@@ -173,27 +187,43 @@ std::optional<asio::awaitable<T>> begin(call& c, Operation& run, result_slot<T>&
     }
 }
 
+inline bool is_cancelled(asio::cancellation_state const& state)
+{
+    return state.cancelled() != asio::cancellation_type::none;
+}
+
 /// The one coroutine of a call.
+///
+/// User code may run between any two lines of it (an operation's first steps, sinks, predicates) and cancel
+/// this very coroutine. So it looks right before each wait whether that has happened, and must then still be
+/// able to wait: awaiting must not throw, except for the operation when it is awaited in place.
 template <class Edge, class T, class Operation>
-asio::awaitable<typename Edge::template type<T>> drive(std::shared_ptr<plan const> made_of, Operation operation)
+asio::awaitable<typename Edge::template type<T>> drive(std::shared_ptr<plan const> made_of,
+                                                       Operation operation)
 {
     auto executor = co_await asio::this_coro::executor;
     auto& context = runtime::of(executor);
     call c(std::move(made_of), std::move(executor), context);
     result_slot<T> slot;
+    auto const throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
 
     // An operation that may be left behind must not live in this frame.
     std::shared_ptr<Operation> kept;
     if (c.made_of().may_abandon && Operation::owns) kept = std::make_shared<Operation>(std::move(operation));
     Operation& run = kept ? *kept : operation;
-    if (c.made_of().may_abandon && !Operation::owns) c.refuse(errc::operation_not_owned);
-    else if (!every_fallback_fits<T>(c.made_of())) c.refuse(errc::fallback_type_mismatch);
+    if (c.made_of().may_abandon && !Operation::owns)
+        c.refuse(errc::operation_not_owned);
+    else if (!every_fallback_fits<T>(c.made_of()))
+        c.refuse(errc::fallback_type_mismatch);
 
     for (;;) {
         auto const before = co_await asio::this_coro::cancellation_state;
-        auto const to_do = c.next(before.cancelled() != asio::cancellation_type::none);
+        auto const to_do = c.next(is_cancelled(before));
         if (to_do == call::action::finish) break;
         if (to_do == call::action::park) {
+            auto const now = co_await asio::this_coro::cancellation_state;
+            if (is_cancelled(now)) c.stop_waiting();
             co_await c.async_park(asio::deferred);
             continue;
         }
@@ -203,6 +233,8 @@ asio::awaitable<typename Edge::template type<T>> drive(std::shared_ptr<plan cons
         auto work = begin<T>(c, run, slot);
         if (work && to_do == call::action::supervise) {
             auto running = attempt<T>::start(c.executor(), *std::move(work), std::move(kept_alive));
+            auto const now = co_await asio::this_coro::cancellation_state;
+            if (is_cancelled(now)) running->cancel();
             if (!running->finished() || context.queue_should_run()) {
                 c.watch(running);
                 co_await c.async_park(asio::deferred);
@@ -211,8 +243,13 @@ asio::awaitable<typename Edge::template type<T>> drive(std::shared_ptr<plan cons
                 c.leave_behind(running);
                 continue;
             }
-            slot.take_from(running->result);
+            try {
+                slot.take_from(running->result);
+            } catch (...) { // moving the user's value
+                slot.capture();
+            }
         } else if (work) {
+            co_await asio::this_coro::throw_if_cancelled(throws);
             try {
                 if constexpr (std::is_void_v<T>) {
                     co_await *std::move(work);
@@ -223,10 +260,12 @@ asio::awaitable<typename Edge::template type<T>> drive(std::shared_ptr<plan cons
             } catch (...) {
                 slot.capture();
             }
+            co_await asio::this_coro::throw_if_cancelled(false);
         }
         auto const after = co_await asio::this_coro::cancellation_state;
-        report_end(c, after.cancelled() != asio::cancellation_type::none, slot);
+        report_end(c, is_cancelled(after), slot);
     }
+    co_await asio::this_coro::throw_if_cancelled(throws);
     co_return Edge::template deliver<T>(c, std::move(slot.value));
 }
 

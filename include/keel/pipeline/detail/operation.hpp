@@ -1,10 +1,13 @@
 #pragma once
 
+#include <keel/pipeline/detail/closure_guard.hpp>
+
 #include <boost/asio/awaitable.hpp>
 
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -14,8 +17,8 @@ namespace keel {
 
 namespace asio = boost::asio;
 
-/// A named object that moves into a call: `pipeline(send, keel::take(message))`. The call keeps it and hands it
-/// to every attempt. Takes no temporaries.
+/// A named object that moves into a call: `pipeline(send, keel::take(message))`. The call keeps it and hands
+/// it to every attempt. Takes no temporaries.
 template <class T>
 class taken
 {
@@ -33,13 +36,11 @@ taken<T> take(T& object) noexcept
     return taken<T>(object);
 }
 
-/// Promises that an operation and the arguments it is given own everything they use, so that a timeout may abandon
-/// it: `pipeline(keel::owning(fn), args...)`.
 template <class Fn>
-class owning
+class owned_operation
 {
 public:
-    explicit owning(Fn fn) : fn_(std::move(fn)) {}
+    explicit owned_operation(Fn fn) : fn_(std::move(fn)) {}
 
     template <class... Args>
     auto operator()(Args&... args) -> std::invoke_result_t<Fn&, Args&...>
@@ -50,6 +51,15 @@ public:
 private:
     Fn fn_;
 };
+
+/// Promises that an operation and the arguments it is given own everything they use, so that a timeout may
+/// abandon it: `pipeline(keel::owning(fn), args...)`.
+template <class Fn>
+owned_operation<std::decay_t<Fn>> owning(Fn&& fn)
+{
+    static_assert(!detail::is_doomed_temporary<Fn>, KEEL_DOOMED_CLOSURE);
+    return owned_operation<std::decay_t<Fn>>(std::forward<Fn>(fn));
+}
 
 namespace detail {
 
@@ -72,12 +82,12 @@ struct stored_argument<taken<T>&> : stored_argument<taken<T>>
 template <class T>
 inline constexpr bool is_owning = false;
 template <class Fn>
-inline constexpr bool is_owning<owning<Fn>> = true;
+inline constexpr bool is_owning<owned_operation<Fn>> = true;
 
 /// Whether nothing in a stored function or argument can refer to something it does not own. Conservative.
 template <class T>
-inline constexpr bool surely_owns =
-    (std::is_class_v<T> && std::is_empty_v<T>) || (std::is_pointer_v<T> && std::is_function_v<std::remove_pointer_t<T>>);
+inline constexpr bool surely_owns = (std::is_class_v<T> && std::is_empty_v<T>) ||
+                                    (std::is_pointer_v<T> && std::is_function_v<std::remove_pointer_t<T>>);
 
 /// A stored argument is the user's own value; only what is plainly a view or a reference is not.
 template <class T>
@@ -86,6 +96,8 @@ template <class C, class Tr>
 inline constexpr bool refers<std::basic_string_view<C, Tr>> = true;
 template <class T>
 inline constexpr bool refers<std::reference_wrapper<T>> = true;
+template <class T, std::size_t N>
+inline constexpr bool refers<std::span<T, N>> = true;
 
 /// The user's function and arguments, kept for every attempt.
 template <class Fn, class... Args>
@@ -97,7 +109,8 @@ public:
 
     template <class F, class... A>
     explicit operation(std::in_place_t, F&& fn, A&&... args)
-        : fn_(std::forward<F>(fn)), args_(std::forward<A>(args)...)
+        : fn_(std::forward<F>(fn)),
+          args_(std::forward<A>(args)...)
     {}
 
     result operator()()

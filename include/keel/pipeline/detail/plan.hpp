@@ -67,8 +67,12 @@ struct plan
     void add(bulkhead const& p) { steps.emplace_back(gate_step{p.as_gate()}); }
     void add(rate_limiter const& p) { steps.emplace_back(gate_step{p.as_gate()}); }
     void add(retry const& p) { steps.emplace_back(retry_step{p.options(), p.budget()}); }
-    void add(fallback const& p) { steps.emplace_back(fallback_step{p.state()}); }
-    void add(classifier const& c) { judges.push_back(c.judge()); }
+    void add(fallback const& p)
+    {
+        steps.emplace_back(fallback_step{std::make_shared<fallback_state const>(*p.state())});
+    }
+    /// \throws std::invalid_argument when the type has a classifier already
+    void add(classifier const&);
     void add(timeout const& p)
     {
         steps.emplace_back(timeout_step{p.options()});

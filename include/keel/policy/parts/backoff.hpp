@@ -17,7 +17,8 @@ namespace keel {
 ///
 /// u is a uniform draw from [0, 1). "Full", "equal" and "decorrelated" are the forms published in the AWS
 /// Architecture Blog, "Exponential Backoff And Jitter" (2015). No form ever exceeds the cap.
-enum class jitter : std::uint8_t {
+enum class jitter : std::uint8_t
+{
     none,         ///< v
     full,         ///< u * v
     equal,        ///< v/2 + u * v/2
@@ -29,18 +30,18 @@ enum class jitter : std::uint8_t {
 struct constant
 {
     duration base = std::chrono::milliseconds(100); ///< Not negative.
-    duration cap = duration::max();       ///< No delay is longer. Not negative.
+    duration cap = duration::max();                 ///< No delay is longer. Not negative.
     keel::jitter jitter = keel::jitter::none;
-    double spread = 0.2;                  ///< For `plus_minus`: 0 to 1.
+    double spread = 0.2; ///< For `plus_minus`: 0 to 1.
 };
 
 /// `base * k` before retry k.
 struct linear
 {
     duration base = std::chrono::milliseconds(100); ///< Not negative.
-    duration cap = std::chrono::seconds(20); ///< No delay is longer. Not negative.
+    duration cap = std::chrono::seconds(20);        ///< No delay is longer. Not negative.
     keel::jitter jitter = keel::jitter::full;
-    double spread = 0.2;                     ///< For `plus_minus`: 0 to 1.
+    double spread = 0.2; ///< For `plus_minus`: 0 to 1.
 };
 
 /// `base * multiplier^(k-1)` before retry k.
@@ -48,9 +49,9 @@ struct exponential
 {
     duration base = std::chrono::milliseconds(50); ///< Not negative.
     double multiplier = 2.0;                       ///< 1 to 100, to nine decimals.
-    duration cap = std::chrono::seconds(20); ///< No delay is longer. Not negative.
+    duration cap = std::chrono::seconds(20);       ///< No delay is longer. Not negative.
     keel::jitter jitter = keel::jitter::full;
-    double spread = 0.2;                     ///< For `plus_minus`: 0 to 1.
+    double spread = 0.2; ///< For `plus_minus`: 0 to 1.
 };
 
 /// What the user's function says for retry k (1 is the first). A negative answer counts as zero.
@@ -58,8 +59,8 @@ struct custom
 {
     std::function<duration(std::uint32_t retry)> delay{}; ///< Must not be empty.
     duration cap = duration::max();                       ///< No delay is longer. Not negative.
-    keel::jitter jitter = keel::jitter::none;             ///< Any but `decorrelated`, which has a law of its own.
-    double spread = 0.2;                                  ///< For `plus_minus`: 0 to 1.
+    keel::jitter jitter = keel::jitter::none; ///< Any but `decorrelated`, which has a law of its own.
+    double spread = 0.2;                      ///< For `plus_minus`: 0 to 1.
 };
 
 /// How long to wait before each retry.
@@ -86,8 +87,8 @@ private:
     exact_duration decorrelated(exact_duration base, exact_duration cap, chance u);
 
     backoff const* law_;
-    std::uint32_t reached_ = 0;  ///< The retry `value_` belongs to; 0: none yet.
-    exact_duration value_{};     ///< Exponential: the raw value. Decorrelated: the previous draw.
+    std::uint32_t reached_ = 0; ///< The retry `value_` belongs to; 0: none yet.
+    exact_duration value_{};    ///< Exponential: the raw value. Decorrelated: the previous draw.
 };
 
 } // namespace policy

@@ -10,8 +10,8 @@ namespace keel::policy {
 /// A non-negative number of nanoseconds with 64 bits after the point.
 ///
 /// Every operation rounds the last bit up. So a result that is a whole number stays one, and one that is not
-/// is floored correctly unless it lies within 2^-60 of the next whole number: in practice, exact rational
-/// arithmetic without big integers. Saturates at `duration::max()`.
+/// is floored correctly unless it lies closer to the next whole number than the rounding of the steps before
+/// it: in practice, exact rational arithmetic without big integers. Saturates at `duration::max()`.
 class exact_duration
 {
 public:
@@ -39,7 +39,10 @@ private:
 };
 
 /// A ratio the user wrote as a double, as the decimal that was meant: 0.1 is 100 000 000 billionths.
-constexpr std::uint64_t billionths(double ratio) noexcept { return static_cast<std::uint64_t>(ratio * 1e9 + 0.5); }
+constexpr std::uint64_t billionths(double ratio) noexcept
+{
+    return static_cast<std::uint64_t>(ratio * 1e9 + 0.5);
+}
 
 inline constexpr std::uint64_t billion = 1'000'000'000;
 

@@ -13,7 +13,7 @@ class gcra
 {
 public:
     /// \param interval the time one unit takes; above 0
-    /// \param burst    units that may come at once; `burst * interval` must fit 62 bits
+    /// \param burst    units that may come at once; they must take at most 145 years
     gcra(duration interval, std::uint32_t burst);
 
     /// As `token_bucket::take`.

@@ -7,8 +7,8 @@
 
 namespace keel::policy {
 
-/// A bucket of whole tokens that fills continuously at `tokens` per `per`, exactly: it counts credits, of which
-/// one nanosecond adds `tokens` and one token costs `per`. Told the time; not thread-safe.
+/// A bucket of whole tokens that fills continuously at `tokens` per `per`, exactly: it counts credits, of
+/// which one nanosecond adds `tokens` and one token costs `per`. Told the time; not thread-safe.
 class token_bucket
 {
 public:

@@ -1,0 +1,144 @@
+#include <keel/pipeline.hpp>
+
+#include "support/world.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+namespace keel {
+namespace {
+
+/// Counts how many operations run at once.
+struct gauge
+{
+    std::atomic<int> now{0};
+    std::atomic<int> most{0};
+    std::atomic<int> ok{0};
+    std::atomic<int> refused{0};
+    std::atomic<int> cancelled{0};
+    std::atomic<int> failed{0};
+};
+
+asio::awaitable<int> hop(std::shared_ptr<gauge> g, int number)
+{
+    auto const running = ++g->now;
+    for (auto most = g->most.load(); running > most && !g->most.compare_exchange_weak(most, running);) {}
+    for (auto i = 0; i < number % 4; ++i) {
+        auto const executor = co_await asio::this_coro::executor;
+        co_await asio::post(executor, asio::deferred);
+    }
+    --g->now;
+    if (number % 17 == 0) throw boost::system::system_error(reset());
+    co_return number;
+}
+
+asio::awaitable<void> caller(pipeline p, std::shared_ptr<gauge> g, int calls)
+{
+    for (auto i = 0; i < calls; ++i) {
+        auto const end = co_await p.run(hop, g, i);
+        if (end.ok())
+            ++g->ok;
+        else if (end.ended_by() == ended_by::rejection)
+            ++g->refused;
+        else
+            ++g->failed;
+    }
+}
+
+asio::awaitable<void> caller_that_is_cancelled(pipeline p, std::shared_ptr<gauge> g)
+{
+    auto const end = co_await p.run(hop, g, 3);
+    ++(end.ended_by() == ended_by::caller ? g->cancelled : g->ok);
+}
+
+void run_on_threads(asio::io_context& context, int count)
+{
+    std::vector<std::thread> threads;
+    for (auto i = 0; i < count; ++i) threads.emplace_back([&] { context.run(); });
+    for (auto& t : threads) t.join();
+}
+
+pipeline shared_pipeline(bulkhead const& compartment, circuit_breaker const& breaker)
+{
+    return pipeline{timeout{{.limit = 1min}},
+                    retry{{.max_attempts = 2, .backoff = constant{.base = 0ms}}, no_retry_budget}, breaker,
+                    compartment, rate_limiter{{.permits = 1'000'000'000}}};
+}
+
+TEST(many_threads, share_a_pipeline_when_each_caller_has_a_strand)
+{
+    auto const g = std::make_shared<gauge>();
+    bulkhead const compartment{{.max_concurrent = 3, .max_queue = 1000}};
+    circuit_breaker const breaker{trips_after(1'000'000)};
+    auto const p = shared_pipeline(compartment, breaker);
+    {
+        asio::io_context context(4);
+        for (auto i = 0; i < 24; ++i)
+            asio::co_spawn(asio::make_strand(context), caller(p, g, 50), [](std::exception_ptr e) {
+                if (e) std::rethrow_exception(e);
+            });
+        run_on_threads(context, 4);
+    }
+    EXPECT_EQ(g->ok + g->refused + g->failed, 24 * 50);
+    EXPECT_EQ(g->refused, 0);
+    EXPECT_LE(g->most, 3);
+    EXPECT_EQ(compartment.snapshot().running, 0U);
+    EXPECT_EQ(compartment.snapshot().waiting, 0U);
+}
+
+TEST(many_contexts, share_policies_and_hand_permits_to_each_other)
+{
+    auto const g = std::make_shared<gauge>();
+    bulkhead const compartment{{.max_concurrent = 2, .max_queue = 1000}};
+    circuit_breaker const breaker{trips_after(1'000'000)};
+    auto const p = shared_pipeline(compartment, breaker);
+    std::vector<std::unique_ptr<asio::io_context>> contexts;
+    for (auto i = 0; i < 4; ++i) {
+        contexts.push_back(std::make_unique<asio::io_context>(1));
+        for (auto k = 0; k < 6; ++k)
+            asio::co_spawn(*contexts.back(), caller(p, g, 50), [](std::exception_ptr e) {
+                if (e) std::rethrow_exception(e);
+            });
+    }
+    std::vector<std::thread> threads;
+    for (auto& context : contexts) threads.emplace_back([&] { context->run(); });
+    for (auto& t : threads) t.join();
+
+    EXPECT_EQ(g->ok + g->refused + g->failed, 24 * 50);
+    EXPECT_LE(g->most, 2);
+    EXPECT_EQ(compartment.snapshot().running, 0U);
+}
+
+TEST(many_threads, may_cancel_by_a_post_to_the_callers_strand)
+{
+    auto const g = std::make_shared<gauge>();
+    bulkhead const compartment{{.max_concurrent = 1, .max_queue = 1000}};
+    auto const p = shared_pipeline(compartment, circuit_breaker{trips_after(1'000'000)});
+    constexpr auto count = 200;
+    std::vector<std::unique_ptr<asio::cancellation_signal>> signals;
+    {
+        asio::io_context context(4);
+        for (auto i = 0; i < count; ++i) {
+            signals.push_back(std::make_unique<asio::cancellation_signal>());
+            auto const strand = asio::make_strand(context);
+            asio::co_spawn(strand, caller_that_is_cancelled(p, g),
+                           asio::bind_cancellation_slot(signals.back()->slot(), [](std::exception_ptr) {}));
+            asio::post(strand,
+                       [signal = signals.back().get()] { signal->emit(asio::cancellation_type::terminal); });
+        }
+        run_on_threads(context, 4);
+    }
+    EXPECT_GT(g->cancelled + g->ok, 0);
+    EXPECT_EQ(compartment.snapshot().running, 0U);
+    EXPECT_EQ(compartment.snapshot().waiting, 0U);
+}
+
+} // namespace
+} // namespace keel
