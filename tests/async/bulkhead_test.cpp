@@ -1,5 +1,7 @@
 #include <keel/async/bulkhead.hpp>
 
+#include <support/two_threads.hpp>
+
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -9,7 +11,6 @@
 #include <future>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -202,22 +203,6 @@ TEST(bulkhead_handle, who_has_waited_too_long_is_woken_without_a_permit)
     rooms.as_gate()->settle(patient.pass, verdict::success, t0 + 2s, {}, nullptr);
 }
 
-TEST(bulkhead_handle, wakes_outside_its_lock)
-{
-    bulkhead const rooms(sized(1, 1));
-    auto held = rooms.try_acquire(t0);
-    std::future<bulkhead_snapshot> answer;
-    queued_call waiting;
-    waiting.then = [&] {
-        answer = std::async(std::launch::async, [&] { return rooms.snapshot(); });
-        EXPECT_EQ(answer.wait_for(10s), std::future_status::ready) << "the bulkhead is locked while it wakes";
-    };
-    ASSERT_EQ(ask(rooms, waiting), admission::kind::wait_turn);
-    held.settle(verdict::success, t0);
-    EXPECT_EQ(answer.get().running, 1u);
-    rooms.as_gate()->settle(waiting.pass, verdict::success, t0, {}, nullptr);
-}
-
 TEST(bulkhead_handle, a_woken_call_may_be_gone_at_once)
 {
     bulkhead const rooms(sized(2, 2));
@@ -242,7 +227,7 @@ TEST(bulkhead_handle, two_threads_never_hold_more_than_the_limit_and_lose_none)
     bulkhead const rooms(sized(limit));
     std::atomic<int> out{0};
     std::atomic<int> most{0};
-    auto const work = [&] {
+    on_two_threads([&](unsigned) {
         for (auto round = 0; round < 2000; ++round) {
             std::vector<permit> held;
             for (auto i = 0; i <= limit; ++i) {
@@ -258,11 +243,7 @@ TEST(bulkhead_handle, two_threads_never_hold_more_than_the_limit_and_lose_none)
                 p.settle(round % 2 == 0 ? verdict::success : verdict::failure, t0);
             }
         }
-    };
-    std::thread one(work);
-    std::thread two(work);
-    one.join();
-    two.join();
+    });
     EXPECT_LE(most, limit);
     EXPECT_EQ(rooms.snapshot().running, 0u);
     std::vector<permit> all;

@@ -2,6 +2,8 @@
 
 #include <keel/testing/recorder.hpp>
 
+#include <support/two_threads.hpp>
+
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -13,7 +15,6 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -340,15 +341,6 @@ public:
 
     std::atomic<std::uint64_t> events{0};
 };
-
-template <class Work>
-void on_two_threads(Work work)
-{
-    std::thread one(work, 0U);
-    std::thread two(work, 1U);
-    one.join();
-    two.join();
-}
 
 TEST(circuit_breaker_handle, two_threads_never_hold_more_trials_than_allowed)
 {

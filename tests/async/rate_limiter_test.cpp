@@ -1,11 +1,12 @@
 #include <keel/async/rate_limiter.hpp>
 
+#include <support/two_threads.hpp>
+
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <thread>
 
 namespace {
 
@@ -189,14 +190,10 @@ TEST_P(rate_limiter_handle, two_threads_get_exactly_the_burst)
     o.burst = 500;
     rate_limiter const limiter(o);
     std::atomic<int> granted{0};
-    auto const work = [&] {
+    on_two_threads([&](unsigned) {
         for (auto i = 0; i < 1000; ++i)
             if (limiter.try_acquire(t0)) ++granted;
-    };
-    std::thread one(work);
-    std::thread two(work);
-    one.join();
-    two.join();
+    });
     EXPECT_EQ(granted, 500);
 }
 

@@ -1,11 +1,12 @@
 #include <keel/async/retry_budget.hpp>
 
+#include <support/two_threads.hpp>
+
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <thread>
 #include <variant>
 
 namespace {
@@ -22,15 +23,6 @@ retry_budget budget_of(Kind kind)
     retry_budget_options o;
     o.kind = kind;
     return retry_budget(o);
-}
-
-template <class Work>
-void on_two_threads(Work work)
-{
-    std::thread one(work);
-    std::thread two(work);
-    one.join();
-    two.join();
 }
 
 TEST(retry_budget_handle, copies_are_the_same_budget)
@@ -134,7 +126,7 @@ TEST(retry_budget_handle, two_threads_get_exactly_what_is_in_the_bucket)
 {
     auto const budget = budget_of(success_bucket{.size = 500, .deposit = 0.0});
     std::atomic<int> granted{0};
-    on_two_threads([&] {
+    on_two_threads([&](unsigned) {
         for (auto i = 0; i < 1000; ++i) {
             if (budget.try_retry(cause::error, t0)) ++granted;
             budget.succeeded(0);
@@ -146,7 +138,7 @@ TEST(retry_budget_handle, two_threads_get_exactly_what_is_in_the_bucket)
 TEST(retry_budget_handle, two_threads_leave_no_call_and_no_retry_behind)
 {
     auto const budget = budget_of(concurrency_share{});
-    on_two_threads([&] {
+    on_two_threads([&](unsigned) {
         for (auto i = 0; i < 1000; ++i) {
             budget.call_started(t0);
             budget.failed();

@@ -3,6 +3,8 @@
 #include <keel/async/sleep.hpp>
 #include <keel/testing/virtual_time.hpp>
 
+#include <support/two_threads.hpp>
+
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -17,7 +19,6 @@
 #include <memory>
 #include <optional>
 #include <set>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -128,12 +129,10 @@ TEST(runtime, two_threads_may_draw_at_once)
 {
     asio::io_context context(2);
     auto& r = runtime::of(context);
-    std::vector<std::uint64_t> elsewhere;
-    std::thread other([&] { elsewhere = draws(r, 1000); });
-    auto const here = draws(r, 1000);
-    other.join();
-    std::set<std::uint64_t> different(here.begin(), here.end());
-    different.insert(elsewhere.begin(), elsewhere.end());
+    std::vector<std::uint64_t> drawn[2];
+    on_two_threads([&](unsigned thread) { drawn[thread] = draws(r, 1000); });
+    std::set<std::uint64_t> different(drawn[0].begin(), drawn[0].end());
+    different.insert(drawn[1].begin(), drawn[1].end());
     EXPECT_EQ(different.size(), 2000u) << "no draw is given out twice";
 }
 
