@@ -1,6 +1,6 @@
 #include <keel/async/bulkhead.hpp>
 
-#include <support/two_threads.hpp>
+#include "support/two_threads.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
-#include <future>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -249,6 +248,35 @@ TEST(bulkhead_handle, two_threads_never_hold_more_than_the_limit_and_lose_none)
     std::vector<permit> all;
     for (auto i = 0; i < limit; ++i) all.push_back(rooms.try_acquire(t0));
     for (auto const& p : all) EXPECT_TRUE(p);
+}
+
+TEST(bulkhead_handle, a_call_that_withdraws_has_been_told_or_never_will_be)
+{
+    bulkhead const rooms(sized(1, 1));
+    auto const gate = rooms.as_gate();
+    std::atomic<bool> over{false};
+    on_two_threads([&](unsigned thread) {
+        if (thread == 0) {
+            while (!over) (void)rooms.try_acquire(t0);
+            return;
+        }
+        for (auto round = 0; round < 3000; ++round) {
+            auto const call = std::make_unique<queued_call>();
+            auto const answer = gate->admit(t0, call.get(), {}, nullptr);
+            if (answer.what == admission::kind::granted) {
+                gate->settle(answer.pass, verdict::success, t0, {}, nullptr);
+            } else if (gate->withdraw(*call)) {
+                EXPECT_EQ(call->woken, 0);
+            } else {
+                EXPECT_EQ(call->woken, 1);
+                EXPECT_TRUE(call->granted);
+                gate->settle(call->pass, verdict::success, t0, {}, nullptr);
+            }
+        }
+        over = true;
+    });
+    EXPECT_EQ(rooms.snapshot().running, 0u);
+    EXPECT_EQ(rooms.snapshot().waiting, 0u);
 }
 
 } // namespace

@@ -2,7 +2,7 @@
 
 #include <keel/testing/recorder.hpp>
 
-#include <support/two_threads.hpp>
+#include "support/two_threads.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #include <keel/async/rate_limiter.hpp>
 
-#include <support/two_threads.hpp>
+#include "support/two_threads.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #include <keel/async/retry_budget.hpp>
 
-#include <support/two_threads.hpp>
+#include "support/two_threads.hpp"
 
 #include <gtest/gtest.h>
 

@@ -141,6 +141,30 @@ TEST(destroying_the_context, with_a_call_that_has_been_handed_a_permit_gives_the
     EXPECT_EQ(compartment.snapshot().running, 0U);
 }
 
+TEST(destroying_the_context, after_the_signal_that_could_have_cancelled_its_calls)
+{
+    bulkhead const compartment{{.max_concurrent = 1, .max_queue = 5}};
+    auto const frames = std::make_shared<int>(0);
+    scripted<int> op;
+    op.hangs();
+    asio::io_context context(1);
+    {
+        asio::cancellation_signal signals[3];
+        pipeline const queued{compartment};
+        pipeline const supervised{timeout{{.limit = 1h}}};
+        auto const nothing = [](std::exception_ptr) {};
+        asio::co_spawn(context, call_for_ever(queued, op, frames),
+                       asio::bind_cancellation_slot(signals[0].slot(), nothing));
+        asio::co_spawn(context, call_for_ever(queued, op, frames),
+                       asio::bind_cancellation_slot(signals[1].slot(), nothing));
+        asio::co_spawn(context, call_for_ever(supervised, op, frames),
+                       asio::bind_cancellation_slot(signals[2].slot(), nothing));
+        context.poll();
+        EXPECT_EQ(*frames, 3);
+    }
+    // The sanitizer is the judge here: nothing may touch a slot of a signal that is gone.
+}
+
 TEST(destroying_the_last_handle, leaves_calls_in_flight_what_they_need)
 {
     simulation world;

@@ -9,6 +9,7 @@
 #include <boost/asio/strand.hpp>
 
 #include <atomic>
+#include <barrier>
 #include <thread>
 #include <vector>
 
@@ -122,9 +123,10 @@ TEST(many_threads, may_cancel_by_a_post_to_the_callers_strand)
     bulkhead const compartment{{.max_concurrent = 1, .max_queue = 1000}};
     auto const p = shared_pipeline(compartment, circuit_breaker{trips_after(1'000'000)});
     constexpr auto count = 200;
-    std::vector<std::unique_ptr<asio::cancellation_signal>> signals;
     {
         asio::io_context context(4);
+        // A signal keeps the executor of what it cancels, so it must not outlive the context.
+        std::vector<std::unique_ptr<asio::cancellation_signal>> signals;
         for (auto i = 0; i < count; ++i) {
             signals.push_back(std::make_unique<asio::cancellation_signal>());
             auto const strand = asio::make_strand(context);
@@ -138,6 +140,32 @@ TEST(many_threads, may_cancel_by_a_post_to_the_callers_strand)
     EXPECT_GT(g->cancelled + g->ok, 0);
     EXPECT_EQ(compartment.snapshot().running, 0U);
     EXPECT_EQ(compartment.snapshot().waiting, 0U);
+}
+
+asio::awaitable<void> one_call(pipeline p, std::shared_ptr<gauge> g) { (void)co_await p.run(hop, g, 1); }
+
+TEST(a_context, may_go_away_while_another_thread_hands_a_permit_to_its_calls)
+{
+    auto const g = std::make_shared<gauge>();
+    bulkhead const compartment{{.max_concurrent = 1, .max_queue = 100}};
+    pipeline const p{compartment};
+    for (auto round = 0; round < 500; ++round) {
+        auto held = compartment.try_acquire(time_point{});
+        ASSERT_TRUE(static_cast<bool>(held)) << "a permit was lost in round " << round;
+        auto context = std::make_unique<asio::io_context>(1);
+        for (auto i = 0; i < 3; ++i) asio::co_spawn(*context, one_call(p, g), [](std::exception_ptr) {});
+        context->poll();
+        std::barrier together(2);
+        std::thread other([&] {
+            together.arrive_and_wait();
+            held.settle(verdict::success, time_point{});
+        });
+        together.arrive_and_wait();
+        context.reset();
+        other.join();
+        ASSERT_EQ(compartment.snapshot().running, 0U) << "in round " << round;
+        ASSERT_EQ(compartment.snapshot().waiting, 0U);
+    }
 }
 
 } // namespace

@@ -28,7 +28,7 @@ void parking::drop()
 {
     disarm();
     context_.strike(*this);
-    slot_.clear();
+    if (!context_.is_going_away()) slot_.clear(); // else the signal may be gone already, and will not be used
     dropped();
     auto const gone = std::move(handler_);
 }

@@ -82,6 +82,7 @@ void runtime::strike(parking& p) noexcept
 // One at a time and outside the lock: ending a coroutine may end, or park, others.
 void runtime::shutdown()
 {
+    down_ = true;
     for (;;) {
         parking* next = nullptr;
         {

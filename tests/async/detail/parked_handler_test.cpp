@@ -24,10 +24,12 @@ public:
         int alive = 0;
         int calls = 0;
         int alive_when_called = 0;
+        void const* latest = nullptr; ///< Where the one that was moved last has gone.
+        void const* called = nullptr;
     };
 
-    explicit counted(tally& t) : tally_(&t) { ++tally_->alive; }
-    counted(counted&& other) noexcept : tally_(other.tally_) { ++tally_->alive; }
+    explicit counted(tally& t) : tally_(&t) { appear(); }
+    counted(counted&& other) noexcept : tally_(other.tally_) { appear(); }
     counted& operator=(counted&&) = delete;
     ~counted() { --tally_->alive; }
 
@@ -35,9 +37,16 @@ public:
     {
         ++tally_->calls;
         tally_->alive_when_called = tally_->alive;
+        tally_->called = this;
     }
 
 private:
+    void appear()
+    {
+        ++tally_->alive;
+        tally_->latest = this;
+    }
+
     tally* tally_;
 };
 
@@ -63,8 +72,10 @@ TEST(parked_handler, has_let_go_of_the_stored_handler_when_it_calls)
 {
     counted::tally seen;
     parked_handler parked{counted(seen)};
+    auto const* const stored = seen.latest;
     std::move(parked)();
-    EXPECT_EQ(seen.alive_when_called, 1) << "the copy that is called, and no other";
+    EXPECT_NE(seen.called, stored) << "it was called where it was stored";
+    EXPECT_EQ(seen.alive_when_called, 1) << "what was stored is still there";
 }
 
 TEST(parked_handler, destroys_a_handler_that_is_not_called)

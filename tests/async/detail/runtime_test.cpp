@@ -3,7 +3,7 @@
 #include <keel/async/sleep.hpp>
 #include <keel/testing/virtual_time.hpp>
 
-#include <support/two_threads.hpp>
+#include "support/two_threads.hpp"
 
 #include <gtest/gtest.h>
 

@@ -43,6 +43,9 @@ public:
         return (ready_ends_.fetch_add(1, std::memory_order_relaxed) + 1) % 16 == 0;
     }
 
+    /// The context is being destroyed.
+    bool is_going_away() const noexcept { return down_; }
+
     void enlist(parking&);
     void strike(parking&) noexcept;
 
@@ -53,6 +56,7 @@ private:
     std::mutex mutex_;
     std::mt19937_64 random_;
     parking* parked_ = nullptr;
+    bool down_ = false; ///< Set by the thread that destroys the context.
     std::atomic<std::uint32_t> ready_ends_{0};
 };
 
