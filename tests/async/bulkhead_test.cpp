@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -37,11 +38,13 @@ public:
 
     void turn_came() override
     {
+        if (before) before();
         ++woken;
         if (then) then();
     }
 
     int woken = 0;
+    std::function<void()> before;
     std::function<void()> then;
 };
 
@@ -250,6 +253,12 @@ TEST(bulkhead_handle, two_threads_never_hold_more_than_the_limit_and_lose_none)
     for (auto const& p : all) EXPECT_TRUE(p);
 }
 
+/// Lets the other thread run until `met`, or for long enough to believe that it never will be.
+void give_way_until(std::atomic<bool> const& met)
+{
+    for (auto i = 0; i < 200 && !met; ++i) std::this_thread::yield();
+}
+
 TEST(bulkhead_handle, a_call_that_withdraws_has_been_told_or_never_will_be)
 {
     bulkhead const rooms(sized(1, 1));
@@ -260,18 +269,26 @@ TEST(bulkhead_handle, a_call_that_withdraws_has_been_told_or_never_will_be)
             while (!over) (void)rooms.try_acquire(t0);
             return;
         }
-        for (auto round = 0; round < 3000; ++round) {
-            auto const call = std::make_unique<queued_call>();
-            auto const answer = gate->admit(t0, call.get(), {}, nullptr);
-            if (answer.what == admission::kind::granted) {
-                gate->settle(answer.pass, verdict::success, t0, {}, nullptr);
-            } else if (gate->withdraw(*call)) {
-                EXPECT_EQ(call->woken, 0);
-            } else {
-                EXPECT_EQ(call->woken, 1);
-                EXPECT_TRUE(call->granted);
-                gate->settle(call->pass, verdict::success, t0, {}, nullptr);
+        for (auto round = 0; round < 500; ++round) {
+            std::atomic<bool> being_told{false};
+            std::atomic<bool> withdrawn{false};
+            queued_call call;
+            call.before = [&] {
+                being_told = true;
+                give_way_until(withdrawn);
+            };
+            auto const answer = gate->admit(t0, &call, {}, nullptr);
+            auto pass = answer.pass;
+            if (answer.what == admission::kind::wait_turn) {
+                if (round % 2 == 0) give_way_until(being_told);
+                auto const in_time = gate->withdraw(call);
+                withdrawn = true;
+                EXPECT_EQ(call.woken, in_time ? 0 : 1);
+                EXPECT_EQ(call.granted, !in_time);
+                if (in_time) continue;
+                pass = call.pass;
             }
+            gate->settle(pass, verdict::success, t0, {}, nullptr);
         }
         over = true;
     });

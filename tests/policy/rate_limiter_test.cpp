@@ -189,7 +189,7 @@ std::vector<arrival> starts(limiter& limit, tests::dice& dice, int calls)
         auto const start = answer.at.value_or(at(now));
         admitted.push_back({start.time_since_epoch().count(), answer.pass.weight});
     }
-    std::stable_sort(admitted.begin(), admitted.end(), [](auto& a, auto& b) { return a.at < b.at; });
+    std::sort(admitted.begin(), admitted.end(), [](auto& a, auto& b) { return a.at < b.at; });
     return admitted;
 }
 

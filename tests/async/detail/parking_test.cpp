@@ -29,7 +29,7 @@ using keel::testing::simulation;
 class place final : public parking
 {
 public:
-    explicit place(asio::any_io_executor on) : parking(on, runtime::of(on)) {}
+    place(asio::any_io_executor on, int& drops) : parking(on, runtime::of(on)), drops_(drops) {}
 
     using parking::arm;
     using parking::supervised;
@@ -39,6 +39,9 @@ public:
 private:
     void reached() override { resume(); }
     void cancelled() override { ++cancels; }
+    void dropped() noexcept override { ++drops_; }
+
+    int& drops_;
 };
 
 /// What a test knows of a coroutine that waits in a place.
@@ -47,6 +50,7 @@ struct watcher
     place* where = nullptr; ///< While it waits.
     int resumed = 0;
     int cancels = 0;
+    int drops = 0;
     std::shared_ptr<int> held = std::make_shared<int>(1);
 
     bool frame_is_alive() const { return held.use_count() > 1; }
@@ -56,7 +60,7 @@ asio::awaitable<void> wait(watcher* w, duration limit = duration::max(), bool su
 {
     auto const held = w->held;
     auto const executor = co_await asio::this_coro::executor;
-    place here(executor);
+    place here(executor, w->drops);
     here.supervised(supervised);
     w->where = &here;
     if (limit != duration::max()) {
@@ -125,7 +129,7 @@ TEST(parking, a_deadline_ends_the_wait_and_resuming_disarms_it)
 asio::awaitable<void> wait_with_a_limit_then_without(watcher* w, duration limit)
 {
     auto const executor = co_await asio::this_coro::executor;
-    place here(executor);
+    place here(executor, w->drops);
     auto& time = here.context().time();
     w->where = &here;
     here.arm(time.now() + limit, time.now());
@@ -190,12 +194,27 @@ TEST(parking, drop_ends_the_coroutine_without_continuing_it)
     auto const waiting = sim.start(wait(&w, 5s));
     EXPECT_TRUE(w.frame_is_alive());
     w.where->drop();
+    EXPECT_EQ(w.drops, 1);
     sim.drain();
     EXPECT_FALSE(w.frame_is_alive());
     EXPECT_EQ(w.resumed, 0);
     EXPECT_FALSE(waiting.done());
     EXPECT_EQ(sim.clock().armed(), 0u);
     EXPECT_EQ(sim.elapsed(), 0s);
+}
+
+TEST(parking, once_dropped_it_hears_of_no_cancellation_and_no_deadline)
+{
+    simulation sim;
+    watcher w;
+    auto const waiting = sim.start(wait(&w, duration::zero()));
+    auto* const here = w.where;
+    here->drop();
+    waiting.cancel();
+    EXPECT_TRUE(w.frame_is_alive()) << "its executor has not destroyed it yet";
+    EXPECT_EQ(here->cancels, 0);
+    sim.drain();
+    EXPECT_EQ(w.resumed, 0);
 }
 
 TEST(parking, the_end_of_the_context_ends_those_that_still_wait)
@@ -209,6 +228,8 @@ TEST(parking, the_end_of_the_context_ends_those_that_still_wait)
     for (auto const& w : all) EXPECT_FALSE(w.frame_is_alive());
     EXPECT_EQ(all[0].resumed, 0) << "woken, but there was no time left";
     EXPECT_EQ(all[2].resumed, 1);
+    EXPECT_EQ(all[2].drops, 0);
+    EXPECT_EQ(all[4].drops, 1);
 }
 
 TEST(parking, a_supervised_wait_is_left_to_its_supervisor)
