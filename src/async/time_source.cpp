@@ -132,7 +132,7 @@ void time_source::disarm(deadline& d) noexcept
         heap_.remove(d);
         if (heap_.empty()) idle();
     } else if (d.fired_) {
-        take_fired(d.sequence);
+        unlink_fired(d);
     }
 }
 
@@ -140,7 +140,7 @@ std::size_t time_source::armed() const
 {
     std::lock_guard lock(mutex_);
     auto count = heap_.size();
-    for (auto const* d = fired_; d; d = d->next_fired_) ++count;
+    for (auto const* d = first_fired_; d; d = d->next_fired_) ++count;
     return count;
 }
 
@@ -151,19 +151,20 @@ time_point time_source::earliest() const
 }
 
 // One at a time, and posted before it leaves the heap: if there is no memory for the post, nothing is lost.
+// Each is numbered anew, so that those on their way are in order of their numbers.
 void time_source::fire_due(time_point now)
 {
     std::lock_guard lock(mutex_);
-    auto** last = &fired_;
-    while (*last) last = &(*last)->next_fired_;
     while (!heap_.empty() && heap_.first().due <= now) {
         auto& d = static_cast<deadline&>(heap_.first());
-        asio::post(*d.executor_, [this, sequence = d.sequence] { deliver(sequence); });
+        asio::post(*d.executor_, [this, sequence = sequence_ + 1] { deliver(sequence); });
         heap_.remove(d);
+        d.sequence = ++sequence_;
         d.fired_ = true;
+        d.previous_fired_ = last_fired_;
         d.next_fired_ = nullptr;
-        *last = &d;
-        last = &d.next_fired_;
+        (last_fired_ ? last_fired_->next_fired_ : first_fired_) = &d;
+        last_fired_ = &d;
     }
 }
 
@@ -180,16 +181,21 @@ void time_source::deliver(std::uint64_t sequence)
     d->reached();
 }
 
+// They are delivered in order, or nearly so if they are of several strands: it is the first, or close to it.
 deadline* time_source::take_fired(std::uint64_t sequence) noexcept
 {
-    for (auto** link = &fired_; *link; link = &(*link)->next_fired_) {
-        auto* const d = *link;
-        if (d->sequence != sequence) continue;
-        *link = d->next_fired_;
-        d->fired_ = false;
-        return d;
-    }
-    return nullptr;
+    auto* d = first_fired_;
+    while (d && d->sequence < sequence) d = d->next_fired_;
+    if (!d || d->sequence != sequence) return nullptr;
+    unlink_fired(*d);
+    return d;
+}
+
+void time_source::unlink_fired(deadline& d) noexcept
+{
+    (d.previous_fired_ ? d.previous_fired_->next_fired_ : first_fired_) = d.next_fired_;
+    (d.next_fired_ ? d.next_fired_->previous_fired_ : last_fired_) = d.previous_fired_;
+    d.fired_ = false;
 }
 
 void time_source::earliest_moved(time_point earliest, time_point now)

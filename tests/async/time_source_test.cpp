@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <future>
 #include <map>
@@ -451,6 +452,34 @@ TEST(time_source, does_what_a_model_does_whatever_is_armed_and_disarmed_when)
         rung += expected.size();
     }
     EXPECT_GT(rung, 3000u) << "the tangles are worth the trouble";
+}
+
+TEST(time_source, very_many_that_fire_at_once_can_be_disarmed_in_any_order)
+{
+    // So many that a search through all of them for each would outlast the time limit of the test run.
+    constexpr std::size_t many = 300'000;
+    for (auto const backwards : {false, true}) {
+        asio::io_context context(1);
+        asio::any_io_executor const executor = context.get_executor();
+        auto& clock = virtual_time::install(context);
+        std::deque<bell> bells;
+        std::size_t rung = 0;
+        auto const disarm_most = [&] {
+            for (std::size_t i = 1; i < many; ++i)
+                if (auto const k = backwards ? many - i : i; k % 4 != 0) clock.disarm(bells[k]);
+        };
+        for (std::size_t i = 0; i < many; ++i) {
+            auto const on_time = [&, i] {
+                if (i == 0) disarm_most();
+                rung += i % 4 == 0 ? 1 : many;
+            };
+            bells.emplace_back(executor, on_time);
+            clock.arm(bells.back(), time_point{1s}, clock.now());
+        }
+        EXPECT_TRUE(clock.step(context));
+        EXPECT_EQ(rung, many / 4);
+        EXPECT_EQ(clock.armed(), 0u);
+    }
 }
 
 // Threads

@@ -37,7 +37,8 @@ private:
 
     asio::any_io_executor const* executor_;
     bool armed_ = false; ///< Belongs to the executor, so that disarming what is not armed needs no lock.
-    bool fired_ = false; ///< Taken from the heap; `reached` is on its way. Under the lock, as is the next.
+    bool fired_ = false; ///< Taken from the heap; `reached` is on its way. Under the lock, as are the links.
+    deadline* previous_fired_ = nullptr;
     deadline* next_fired_ = nullptr;
 };
 
@@ -93,12 +94,14 @@ private:
 
     void deliver(std::uint64_t sequence);
     deadline* take_fired(std::uint64_t sequence) noexcept;
+    void unlink_fired(deadline& d) noexcept;
     void set_alarm_again(time_point now) noexcept;
     void on_alarm(std::uint64_t shot);
 
     mutable std::mutex mutex_;
     detail::deadline_heap heap_;
-    deadline* fired_ = nullptr;
+    deadline* first_fired_ = nullptr;
+    deadline* last_fired_ = nullptr;
     std::uint64_t sequence_ = 0;
     std::unique_ptr<alarm> alarm_;
 };
