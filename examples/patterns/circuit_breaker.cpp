@@ -25,7 +25,7 @@ asio::awaitable<void> example()
         .window = keel::count_window{.size = 20},
         .min_calls = 5,
         .failure_ratio = 0.5,
-        .open_for = 50ms,
+        .open_for = 200ms,
         .half_open_permits = 2,
     }};
     keel::pipeline stock{breaker};
@@ -39,7 +39,7 @@ asio::awaitable<void> example()
     check(breaker.state() == keel::circuit_state::open, "five failures open the circuit");
 
     down = false;
-    co_await keel::sleep_for(60ms);
+    co_await keel::sleep_for(210ms);
     for (auto trial = 1; trial <= 2; ++trial) (void)co_await stock(stock_of, 7);
     std::cout << "the dependency is back: circuit " << to_string(breaker.state()) << '\n';
     check(breaker.state() == keel::circuit_state::closed, "two good trial calls close it");
