@@ -169,7 +169,6 @@ TEST(a_caller_that_cancels, before_the_call_begins)
     scripted<int> op;
     op.returns(1);
     auto const seen = std::make_shared<error_code>();
-    auto call = std::make_shared<testing::started>();
     // The coroutine spins on posts, so it is started by hand: `simulation::start` would never settle.
     asio::cancellation_signal signal;
     std::exception_ptr thrown;
