@@ -25,7 +25,10 @@ END = time.monotonic() + 200  # for what takes fifteen seconds; CTest waits long
 
 
 def output_of(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"{command}: {done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def is_installed(package):
@@ -72,12 +75,11 @@ def dpkg(*options, until=END):
 @contextmanager
 def installed(package):
     """Gives the prefix below which the package's files are."""
-    with alone_on_this_machine():
-        try:
-            dpkg("--install", str(package))
-            yield "/usr"
-        finally:
-            dpkg("--purge", NAME, until=END + 60)
+    try:
+        dpkg("--install", str(package))
+        yield "/usr"
+    finally:
+        dpkg("--purge", NAME, until=END + 60)
 
 
 @contextmanager
@@ -139,15 +141,16 @@ class debian_package(unittest.TestCase):
                     self.assertNotIn(os.fsencode(folder), path.read_bytes(), path)
 
     def test_serves_a_users_project(self):
-        reason = why_not_installed(self.package)
-        if reason:
-            print(f"Unpacked, not installed: {reason}.", file=sys.stderr)
-        with (unpacked if reason else installed)(self.package) as prefix:
-            command = [argument.replace("@PREFIX@", prefix) for argument in COMMAND]
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                  timeout=END - time.monotonic(), check=False)
-        self.assertEqual(done.returncode, 0, done.stdout)
-        self.assertFalse(reason is None and is_installed(NAME), "the package is still there")
+        with alone_on_this_machine():
+            reason = why_not_installed(self.package)
+            if reason:
+                print(f"Unpacked, not installed: {reason}.", file=sys.stderr)
+            with (unpacked if reason else installed)(self.package) as prefix:
+                command = [argument.replace("@PREFIX@", prefix) for argument in COMMAND]
+                done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                      timeout=END - time.monotonic(), check=False)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertFalse(reason is None and is_installed(NAME), "the package is still there")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ set(consumer "${CMAKE_CURRENT_LIST_DIR}")
 set(consumers "${CMAKE_CURRENT_BINARY_DIR}/consumer")
 set(installed "${consumers}/installed")
 
-# CTest configures, builds and tests the consumer's project: consumer_command(<variable> <way> [options...])
-function(consumer_command variable way)
+# CTest configures, builds and tests the user's project: consumer_command(<variable> <folder to build in> [options...])
+function(consumer_command variable folder)
     set(${variable} ${CMAKE_CTEST_COMMAND}
-        --build-and-test "${consumer}" "${consumers}/${way}"
+        --build-and-test "${consumer}" "${consumers}/${folder}"
         --build-generator "${CMAKE_GENERATOR}"
         --build-options "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}"
                         "-DCMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER}"
@@ -65,7 +65,7 @@ find_program(DPKG_DEB dpkg-deb)
 mark_as_advanced(DPKG_DEB)
 if(DPKG_DEB)
     # Without spdlog, which a package that only suggests it must do without.
-    consumer_command(command debian_package -DKEEL_WAY=find_package "-DKEEL_PREFIX=@PREFIX@" "-DCMAKE_PREFIX_PATH=@PREFIX@"
+    consumer_command(command debian/project -DKEEL_WAY=find_package "-DKEEL_PREFIX=@PREFIX@" "-DCMAKE_PREFIX_PATH=@PREFIX@"
         -DCMAKE_DISABLE_FIND_PACKAGE_spdlog=ON)
     add_test(NAME consumer.debian_package
         COMMAND Python3::Interpreter "${consumer}/debian_package_test.py" "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}"
