@@ -7,6 +7,7 @@
 #include <keel/bulkhead.hpp>
 #include <keel/circuit_breaker.hpp>
 #include <keel/fallback.hpp>
+#include <keel/limited_executor.hpp>
 #include <keel/pipeline.hpp>
 #include <keel/rate_limiter.hpp>
 #include <keel/retry.hpp>
