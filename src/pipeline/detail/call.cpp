@@ -59,7 +59,6 @@ call::call(std::shared_ptr<terms const> t, asio::any_io_executor const& executor
              .weight = terms_->wanted.weight(),
              .pipeline = plan_.name,
              .observer = plan_.sink.get()},
-      slots_(few_.data()),
       inherited_(scope_ ? scope_->deadline() : never)
 {
     if (plan_.steps.size() > few_.size()) {

@@ -226,9 +226,9 @@ private:
     plan const& plan_;
     scope* scope_; ///< Null: the coroutine is in none, and what must be cut short is spawned.
     moment now_;
-    visit visit_; ///< How the call shows itself to every gate.
-    any_slot* slots_;
-    std::array<any_slot, 6> few_;     ///< Enough for most pipelines, so that a call allocates nothing.
+    visit visit_;                 ///< How the call shows itself to every gate.
+    std::array<any_slot, 6> few_; ///< Enough for most pipelines, so that a call allocates nothing.
+    any_slot* slots_ = few_.data();
     std::optional<retry_slot> retry_; ///< The first.
     std::unique_ptr<rarities> rare_;
     step_index index_ = 0;      ///< How many steps we are inside of.
