@@ -116,10 +116,10 @@ public:
     }
 
 private:
-    using executor = asio::associated_executor_t<Handler, asio::any_io_executor>;
+    using home = asio::associated_executor_t<Handler, asio::any_io_executor>;
 
     scope_lease lease_;
-    std::decay_t<typename asio::prefer_result<executor, asio::execution::outstanding_work_t::tracked_t>::type>
+    std::decay_t<typename asio::prefer_result<home, asio::execution::outstanding_work_t::tracked_t>::type>
         work_;
     Handler handler_;
 };
