@@ -606,7 +606,6 @@ TEST(limited_executor, the_bound_holds_for_four_threads_that_submit_at_once)
 {
     asio::thread_pool pool(2);
     limited_executor const e{pool, {.max_running = 2, .max_queue = 8}};
-    gauge accepted_and_not_done;
     std::atomic<int> taken{0};
     std::atomic<int> refused{0};
     std::atomic<int> ran{0};
