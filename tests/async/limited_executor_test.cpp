@@ -1121,7 +1121,7 @@ struct moody
         return asio::execution::blocking.never;
     }
     moody require(asio::execution::blocking_t::never_t) const { return *this; }
-    friend bool operator==(moody const&, moody const&) noexcept = default;
+    [[maybe_unused]] friend bool operator==(moody const&, moody const&) noexcept = default;
 
     template <class F>
     void execute(F&& f) const
