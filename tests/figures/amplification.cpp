@@ -1,24 +1,23 @@
 // What retries add to the load, by how often attempts fail. After "Fixing retries with token buckets and
 // circuit breakers", M. Brooker, 2022.
 
+#include "at_once.hpp"
 #include "figure.hpp"
 #include "random.hpp"
+#include "start.hpp"
 
 #include <keel/keel.hpp>
 #include <keel/testing/simulation.hpp>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/this_coro.hpp>
-
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
-#include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 namespace keel::figures {
@@ -26,13 +25,20 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto model = "amplification";
 constexpr auto for_ever = std::numeric_limits<std::uint32_t>::max();
 
 enum class reply
 {
     success,
     failure
+};
+
+struct setting
+{
+    std::size_t clients = 0;
+    std::size_t calls_per_s = 0; ///< Of all clients, on average.
+    std::size_t seconds = 0;
+    double failing = 0; ///< So large a part of the attempts.
 };
 
 /// What a client has seen.
@@ -44,20 +50,11 @@ struct tally
     std::size_t failures = 0; ///< Of attempts.
 };
 
-struct client : tally
+struct client
 {
+    tally seen{};
     double tokens = 5; ///< For the published bucket that every call fills.
     std::optional<pipeline> policies{};
-};
-
-struct setting
-{
-    std::size_t clients = 100;
-    duration between_calls = 100ms; ///< Of one client, on average.
-    duration length = 10s;
-    double failing = 0;
-    std::uint64_t seed = 1;
-    std::size_t runs = 1;
 };
 
 struct world
@@ -70,49 +67,33 @@ struct world
 
 asio::awaitable<reply> attempt(world* w, client* c)
 {
-    ++c->attempts;
+    ++c->seen.attempts;
     co_await sleep_for(w->random.exponential(10ms));
     auto const failed = w->random.happens(w->chosen.failing);
     co_await sleep_for(w->random.exponential(10ms));
-    if (failed) ++c->failures;
+    if (failed) ++c->seen.failures;
     co_return failed ? reply::failure : reply::success;
 }
 
 asio::awaitable<void> call(world* w, client* c)
 {
-    ++c->calls;
+    ++c->seen.calls;
     c->tokens = std::min(5.0, c->tokens + 0.1);
     auto const end = co_await (*c->policies)(attempt, w, c);
-    if (end == reply::success) ++c->successes;
-}
-
-void rethrow(std::exception_ptr e)
-{
-    if (e) std::rethrow_exception(e);
+    if (end == reply::success) ++c->seen.successes;
 }
 
 /// Calls at once, and then as a Poisson process.
 asio::awaitable<void> run_client(world* w, client* c)
 {
-    auto const executor = co_await asio::this_coro::executor;
-    while (w->simulation.elapsed() < w->chosen.length) {
-        asio::co_spawn(executor, call(w, c), rethrow);
-        co_await sleep_for(w->random.exponential(w->chosen.between_calls));
+    auto const between_calls = duration(1s) * w->chosen.clients / w->chosen.calls_per_s;
+    while (w->simulation.elapsed() < std::chrono::seconds(w->chosen.seconds)) {
+        start(w->simulation, call(w, c));
+        co_await sleep_for(w->random.exponential(between_calls));
     }
 }
 
-// --- strategies
-// -------------------------------------------------------------------------------------------------
-
-verdict judge(reply const& r) { return r == reply::success ? verdict::success : verdict::failure; }
-
-retry_options at_once(std::uint32_t attempts)
-{
-    retry_options o;
-    o.max_attempts = attempts;
-    o.backoff = constant{.base = 0ms};
-    return o;
-}
+// --- strategies -------------------------------------------------------------------------------------------
 
 retry no_retry(client&) { return retry{at_once(1), no_retry_budget}; }
 retry three_retries(client&) { return retry{at_once(4), no_retry_budget}; }
@@ -128,7 +109,7 @@ retry request_funded(client&)
 }
 
 /// The published bucket, which Keel does not have: every call fills it, and it must hold more than a token.
-retry published_bucket(client& c)
+retry call_funded(client& c)
 {
     auto o = at_once(for_ever);
     o.retry_if = [&c](failure const&) {
@@ -140,10 +121,10 @@ retry published_bucket(client& c)
 }
 
 /// The published "circuit breaker", which stops retries and not calls, and has no window.
-retry published_breaker(client& c)
+retry until_a_tenth_fails(client& c)
 {
     auto o = at_once(4);
-    o.retry_if = [&c](failure const&) { return 10 * c.failures <= c.calls; };
+    o.retry_if = [&c](failure const&) { return 10 * c.seen.failures <= c.seen.calls; };
     return retry{o, no_retry_budget};
 }
 
@@ -151,25 +132,25 @@ using strategy = retry (*)(client&);
 
 strategy strategy_named(std::string_view name)
 {
-    if (name == "none") return no_retry;
-    if (name == "three") return three_retries;
-    if (name == "adaptive_start") return published_bucket;
-    if (name == "adaptive_success") return success_funded;
-    if (name == "breaker10") return published_breaker;
-    throw std::runtime_error("unknown strategy " + std::string(name));
+    if (name == "no retry") return no_retry;
+    if (name == "3 retries") return three_retries;
+    if (name == "bucket, per call") return call_funded;
+    if (name == "bucket, per success") return success_funded;
+    if (name == "until 10 % fail") return until_a_tenth_fails;
+    throw std::runtime_error("no strategy is called " + std::string(name));
 }
 
-// --- what comes out
-// ---------------------------------------------------------------------------------------------
+// --- what comes out ---------------------------------------------------------------------------------------
 
-/// A ratio of two sums over clients. Clients know nothing of each other, so they are the sample.
-struct ratio
+/// So many per hundred calls.
+struct percentage
 {
     double value = 0;
     double standard_error = 0;
 };
 
-ratio per_call(std::vector<tally> const& clients, std::size_t tally::* what)
+/// Clients know nothing of each other, so they are the sample.
+percentage per_call(std::vector<tally> const& clients, std::size_t tally::* what)
 {
     double sum = 0;
     double calls = 0;
@@ -177,146 +158,128 @@ ratio per_call(std::vector<tally> const& clients, std::size_t tally::* what)
         sum += static_cast<double>(c.*what);
         calls += static_cast<double>(c.calls);
     }
-    ratio r{sum / calls, 0};
     double squares = 0;
-    for (auto const& c : clients) {
-        auto const off = static_cast<double>(c.*what) - r.value * static_cast<double>(c.calls);
-        squares += off * off;
+    for (auto const& c : clients)
+        squares += std::pow(static_cast<double>(c.*what) - sum / calls * static_cast<double>(c.calls), 2);
+    return {100 * sum / calls, 100 * std::sqrt(squares) / calls};
+}
+
+verdict judge(reply const& r) { return r == reply::success ? verdict::success : verdict::failure; }
+
+std::vector<tally> run_once(setting const& chosen, std::uint64_t seed, strategy make)
+{
+    world w{chosen, chances(~seed), testing::simulation(seed), std::vector<client>(chosen.clients)};
+    for (auto& c : w.clients) {
+        c.policies.emplace(make(c), classifier{judge});
+        start(w.simulation, run_client(&w, &c));
     }
-    r.standard_error = std::sqrt(squares) / calls;
-    return r;
+    w.simulation.drain();
+    std::vector<tally> seen;
+    for (auto const& c : w.clients) seen.push_back(c.seen);
+    return seen;
 }
 
 struct result
 {
-    ratio load;
-    ratio success;
+    percentage load;
+    percentage success;
+    double runs = 0;
 };
 
-void run_once(setting const& chosen, std::uint64_t seed, strategy make, std::vector<tally>& seen)
-{
-    world w{chosen, chances(~seed), testing::simulation(seed), {}};
-    w.clients.resize(chosen.clients);
-    for (auto& c : w.clients) {
-        c.policies.emplace(make(c), classifier{judge});
-        w.simulation.start(run_client(&w, &c));
-    }
-    w.simulation.drain();
-    seen.insert(seen.end(), w.clients.begin(), w.clients.end());
-}
-
+/// At least ten thousand calls: fewer are mostly noise.
 result run(setting const& chosen, strategy make)
 {
+    auto const runs = std::max<std::size_t>(1, 10'000 / (chosen.calls_per_s * chosen.seconds));
     std::vector<tally> seen;
-    for (std::size_t i = 0; i < chosen.runs; ++i) run_once(chosen, chosen.seed + i, make, seen);
-    return {per_call(seen, &tally::attempts), per_call(seen, &tally::successes)};
+    for (std::size_t seed = 1; seed <= runs; ++seed) {
+        auto const more = run_once(chosen, seed, make);
+        seen.insert(seen.end(), more.begin(), more.end());
+    }
+    return {per_call(seen, &tally::attempts), per_call(seen, &tally::successes), static_cast<double>(runs)};
 }
 
-// --- what was expected
-// ------------------------------------------------------------------------------------------
-
-void compare_percent(report& table, std::string const& parameter, double part, double expected,
-                     ratio const& got, double error_factor = 1)
-{
-    table.compare(model, parameter, expected, 100 * got.value,
-                  tolerance(part, expected, 100 * got.standard_error * error_factor));
-}
+// --- what was expected ------------------------------------------------------------------------------------
 
 /// The reference is one run of the same length and has an error of its own: what counts is that of the
 /// difference.
-void compare(report& table, std::string const& parameter, json::value const& cell, setting const& chosen,
-             result const& got)
+void compare(figure& f, place const& p, double expected, percentage const& got, double runs)
 {
-    auto const factor = std::sqrt(1 + static_cast<double>(chosen.runs));
-    auto const percent = [&](char const* what, char const* member, ratio const& r) {
-        compare_percent(table, parameter + what, usual_part, number(cell, member), r, factor);
-    };
-    percent(": load %", "load_pct", got.load);
-    percent(": success %", "success_pct", got.success);
+    f.compare(p, expected, got.value,
+              tolerance(usual_part, expected, got.standard_error * std::sqrt(1 + runs)));
+}
+
+constexpr auto lawful_loads = "Attempts per 100 calls, and the law";
+constexpr auto lawful_successes = "Calls of 100 that succeed, and the law";
+
+void compare_with_law(figure& f, place const& p, double expected, percentage const& got)
+{
+    f.compare(p, expected, got.value, tolerance(0.01, expected, got.standard_error));
 }
 
 /// The laws behind the figures, for runs so long that the tokens at the start do not matter.
-void compare_with_laws(report& table, std::string const& name, std::string const& parameter, double f,
+void compare_with_laws(figure& f, std::string const& row, std::string const& name, double failing,
                        result const& got)
 {
-    constexpr auto part = 0.01;
     constexpr auto deposit = 0.1;
-    auto const three = 1 + f + f * f + f * f * f;
-    auto const unlimited = f < 1 ? 1 / (1 - f) : std::numeric_limits<double>::max();
-    auto const load = [&](double expected) {
-        compare_percent(table, parameter + ": load %, law", part, 100 * expected, got.load);
+    auto const three = 1 + failing + std::pow(failing, 2) + std::pow(failing, 3);
+    auto const load = [&](double law) {
+        compare_with_law(f, {lawful_loads, row, name}, 100 * law, got.load);
     };
-    if (name == "three") {
+    if (name == "3 retries") {
         load(three);
-        compare_percent(table, parameter + ": success %, law", part, 100 * (1 - f * f * f * f), got.success);
+        compare_with_law(f, {lawful_successes, row, name}, 100 * (1 - std::pow(failing, 4)), got.success);
     }
-    if (name == "adaptive_start") load(std::min(1 + deposit, unlimited));
-    if (name == "adaptive_success") load(std::min(three, 1 / (1 - deposit * (1 - f))));
+    if (name == "bucket, per call") load(std::min(1 + deposit, 1 / (1 - failing)));
+    if (name == "bucket, per success") load(std::min(three, 1 / (1 - deposit * (1 - failing))));
 }
 
 /// A window holds nothing back for later, so where hardly more is asked than it gives, it gives less.
-void compare_request_funded(report& table, std::string const& where, setting const& chosen)
+void compare_with_law_of_windows(figure& f, std::string const& row, setting const& chosen)
 {
-    auto const got = run(chosen, request_funded).load;
-    auto const parameter = "ratio_window" + where + ": load %, law";
+    place const p{lawful_loads, row, "window of requests"};
+    auto const load = run(chosen, request_funded).load;
     if (chosen.failing >= 0.2)
-        compare_percent(table, parameter, 0.01, 110, got);
+        compare_with_law(f, p, 110, load);
     else
-        table.demand(model, parameter, "at most 110", show(100 * got.value), got.value <= 1.1);
+        f.at_most(p, 110, load.value);
 }
 
-void compare_failure_rates(json::object const& rows, duration length, report& table)
+void compare_row(figure& f, std::string const& where, setting const& chosen, json::object const& expected)
 {
-    std::uint64_t seed = 1;
-    auto const seconds = ", T = " + show(std::chrono::duration<double>(length).count()) + " s";
-    for (auto const& [percentage, row] : rows) {
-        setting chosen;
-        chosen.length = length;
-        chosen.failing = std::stod(percentage);
-        auto const where = ", f = " + show(chosen.failing, 3) + seconds;
-        auto const is_long = length >= 100s;
-        for (auto const& [name, cell] : row.as_object()) {
-            chosen.seed = ++seed;
-            auto const got = run(chosen, strategy_named(name));
-            auto const parameter = std::string(name) + where;
-            compare(table, parameter, cell, chosen, got);
-            if (is_long || name == "three") compare_with_laws(table, name, parameter, chosen.failing, got);
-        }
-        if (!is_long) continue;
-        chosen.seed = ++seed;
-        compare_request_funded(table, where, chosen);
+    auto const row =
+        std::to_string(chosen.clients) + " clients, " + show(100 * chosen.failing, 1) + " % fail";
+    auto const has_laws = chosen.calls_per_s * chosen.seconds >= 100'000;
+    for (auto const& [name, load_and_success] : expected) {
+        auto const got = run(chosen, strategy_named(name));
+        auto const& pair = load_and_success.as_array();
+        compare(f, {"Attempts per 100 calls, " + where, row, name}, pair.at(0).to_number<double>(), got.load,
+                got.runs);
+        compare(f, {"Calls of 100 that succeed, " + where, row, name}, pair.at(1).to_number<double>(),
+                got.success, got.runs);
+        if (has_laws) compare_with_laws(f, row, name, chosen.failing, got);
     }
-}
-
-void compare_client_counts(json::object const& rows, duration length, report& table)
-{
-    std::uint64_t seed = 1'000;
-    for (auto const& [count, row] : rows)
-        for (auto const& [percentage, cells] : row.as_object())
-            for (auto const& [name, cell] : cells.as_object()) {
-                setting chosen;
-                chosen.clients = std::stoul(count);
-                chosen.between_calls = 10ms * chosen.clients;
-                chosen.length = length;
-                chosen.failing = std::stod(percentage);
-                chosen.runs = length < 100s ? 10 : 1; // short runs of few calls are mostly noise
-                chosen.seed = seed += chosen.runs;
-                auto const parameter = std::string(name) + ", " + std::string(count) +
-                                       " clients, f = " + show(chosen.failing, 3) +
-                                       ", T = " + show(std::chrono::duration<double>(length).count()) + " s";
-                compare(table, parameter, cell, chosen, run(chosen, strategy_named(name)));
-            }
+    if (has_laws) compare_with_law_of_windows(f, row, chosen);
 }
 
 } // namespace
 
-void amplification(json::value const& reference, extent how_much, report& table)
+figure amplification(json::value const& reference, extent how_much)
 {
-    compare_failure_rates(reference.at("T10").as_object(), 10s, table);
-    compare_client_counts(reference.at("client_count_T10_total100").as_object(), 10s, table);
-    if (how_much == extent::part) return;
-    compare_failure_rates(reference.at("T100").as_object(), 100s, table);
-    compare_client_counts(reference.at("client_count_T100_total100").as_object(), 100s, table);
+    figure f;
+    for (auto const& group : reference.as_array()) {
+        setting chosen;
+        chosen.calls_per_s = group.at("calls_per_s").to_number<std::size_t>();
+        chosen.seconds = group.at("seconds").to_number<std::size_t>();
+        if (how_much == extent::part && chosen.seconds > 10) continue;
+        auto const where =
+            std::to_string(chosen.calls_per_s) + " calls/s for " + std::to_string(chosen.seconds) + " s";
+        for (auto const& row : group.at("rows").as_array()) {
+            chosen.clients = row.at("clients").to_number<std::size_t>();
+            chosen.failing = number(row, "failing");
+            compare_row(f, where, chosen, row.at("load_and_success").as_object());
+        }
+    }
+    return f;
 }
 
 } // namespace keel::figures

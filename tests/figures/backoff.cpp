@@ -3,24 +3,25 @@
 
 #include "figure.hpp"
 #include "random.hpp"
+#include "start.hpp"
 
 #include <keel/keel.hpp>
 #include <keel/testing/simulation.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <stdexcept>
 #include <string>
-#include <vector>
+#include <string_view>
 
 namespace keel::figures {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr auto model = "backoff";
 
 enum class reply
 {
@@ -73,28 +74,33 @@ pipeline with(keel::backoff const& law)
     return pipeline{retry{o, no_retry_budget}, classifier{judge}};
 }
 
+jitter jitter_of(std::string_view backoff)
+{
+    if (backoff == "exponential") return jitter::none;
+    if (backoff == "equal") return jitter::equal;
+    if (backoff == "full") return jitter::full;
+    throw std::runtime_error("no back-off is called " + std::string(backoff));
+}
+
 keel::backoff law(std::string_view name, duration base, duration cap)
 {
     if (name == "none") return constant{.base = 0ms};
-    if (name == "decorr") return exponential{.base = base, .cap = cap, .jitter = jitter::decorrelated};
+    if (name == "decorrelated") return exponential{.base = base, .cap = cap, .jitter = jitter::decorrelated};
     // The first retry already waits for twice the base.
-    exponential e{.base = 2 * base, .cap = cap, .jitter = jitter::none};
-    if (name == "equal") e.jitter = jitter::equal;
-    if (name == "full") e.jitter = jitter::full;
-    return e;
+    return exponential{.base = 2 * base, .cap = cap, .jitter = jitter_of(name)};
 }
 
 struct result
 {
-    double calls = 0;
-    double time_ms = 0;
+    double writes = 0;
+    double ms = 0;
 };
 
 result one_trial(pipeline const& update, std::size_t clients, std::uint64_t seed)
 {
     testing::simulation world(seed);
     database db{chances(~seed)};
-    for (std::size_t i = 0; i < clients; ++i) world.start(client(update, &db));
+    for (std::size_t i = 0; i < clients; ++i) start(world, client(update, &db));
     world.drain();
     return {static_cast<double>(db.writes),
             std::chrono::duration<double, std::milli>(world.elapsed()).count()};
@@ -105,11 +111,11 @@ result mean_of(pipeline const& update, std::size_t clients, std::size_t trials)
     result sum;
     for (std::size_t i = 0; i < trials; ++i) {
         auto const each = one_trial(update, clients, 1'000'003 * clients + i);
-        sum.calls += each.calls;
-        sum.time_ms += each.time_ms;
+        sum.writes += each.writes;
+        sum.ms += each.ms;
     }
     auto const count = static_cast<double>(trials);
-    return {sum.calls / count, sum.time_ms / count};
+    return {sum.writes / count, sum.ms / count};
 }
 
 std::size_t trials_for(std::size_t clients, std::size_t published, extent how_much)
@@ -118,10 +124,21 @@ std::size_t trials_for(std::size_t clients, std::size_t published, extent how_mu
     return std::clamp<std::size_t>(2000 / clients, 10, 100);
 }
 
+/// What jitter is for, whatever the tolerances say.
+void demand_order(figure& f, std::string const& clients, std::map<std::string, result> const& got)
+{
+    f.demand(got.at("full").writes < got.at("none").writes,
+             clients + " clients: full jitter does not write less often than no back-off");
+    for (auto const* jittered : {"equal", "full", "decorrelated"})
+        f.demand(got.at(jittered).ms < got.at("exponential").ms,
+                 clients + " clients: " + jittered + " jitter does not end sooner than no jitter");
+}
+
 } // namespace
 
-void backoff(json::value const& reference, extent how_much, report& table)
+figure backoff(json::value const& reference, extent how_much)
 {
+    figure f;
     auto const base = std::chrono::milliseconds(reference.at("base_ms").to_number<int>());
     auto const cap = std::chrono::milliseconds(reference.at("cap_ms").to_number<int>());
     for (auto const& [count, row] : reference.at("values").as_object()) {
@@ -129,28 +146,21 @@ void backoff(json::value const& reference, extent how_much, report& table)
         std::map<std::string, result> got;
         for (auto const& [name, cell] : row.as_object()) {
             auto const trials = trials_for(clients, cell.at("trials").to_number<std::size_t>(), how_much);
-            auto const parameter = std::string(name) + ", N = " + std::string(count);
-            auto const& mean = got[name] = mean_of(with(law(name, base, cap)), clients, trials);
-            auto const error = [&](char const* of) {
-                return number(cell, of) / std::sqrt(static_cast<double>(trials));
+            auto const mean = mean_of(with(law(name, base, cap)), clients, trials);
+            got[name] = mean;
+            auto const compare = [&, &cell = cell](char const* table, char const* what, double value) {
+                auto const expected = number(cell, what);
+                auto const error =
+                    number(cell, what + std::string("_sd")) / std::sqrt(static_cast<double>(trials));
+                f.compare({table, std::string(count) + " clients", name}, expected, value,
+                          tolerance(usual_part, expected, error));
             };
-            auto const calls = number(cell, "calls");
-            auto const time = number(cell, "time_ms");
-            table.compare(model, parameter + ": calls", calls, mean.calls,
-                          tolerance(usual_part, calls, error("calls_sd")));
-            table.compare(model, parameter + ": ms", time, mean.time_ms,
-                          tolerance(usual_part, time, error("time_sd")));
+            compare("Writes until all have succeeded", "writes", mean.writes);
+            compare("Milliseconds until all have succeeded", "ms", mean.ms);
         }
-        if (clients < 10) continue;
-        auto const parameter = "N = " + std::string(count) + ": ";
-        table.demand(model, parameter + "calls", "full < none",
-                     show(got["full"].calls) + " < " + show(got["none"].calls),
-                     got["full"].calls < got["none"].calls);
-        for (auto const* jittered : {"equal", "full", "decorr"})
-            table.demand(model, parameter + "ms", std::string(jittered) + " < exp",
-                         show(got[jittered].time_ms) + " < " + show(got["exp"].time_ms),
-                         got[jittered].time_ms < got["exp"].time_ms);
+        if (clients >= 10) demand_order(f, count, got);
     }
+    return f;
 }
 
 } // namespace keel::figures

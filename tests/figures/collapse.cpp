@@ -1,14 +1,15 @@
 // A server that slows down the more it has to do collapses under a short surge, and stays so when its clients
 // retry at once. After M. Brooker's simulator of simple collapse.
 
+#include "at_once.hpp"
 #include "exchange.hpp"
 #include "figure.hpp"
 #include "random.hpp"
+#include "start.hpp"
 
 #include <keel/keel.hpp>
 #include <keel/testing/simulation.hpp>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
@@ -17,7 +18,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <numeric>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,10 +30,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto model = "collapse";
-constexpr auto part = 0.05;
 constexpr duration length = 80s;
-constexpr double published_runs = 20;
 
 struct world
 {
@@ -70,7 +71,7 @@ asio::awaitable<reply> attempt(world* w)
     auto const sent = std::make_shared<request>(executor);
     waiting_client const present(sent);
     w->count(w->sends);
-    asio::co_spawn(executor, travel_and_be_served(w, sent), rethrow);
+    start(w->simulation, travel_and_be_served(w, sent));
     auto const got = co_await sent->async_answer();
     co_return got;
 }
@@ -84,50 +85,40 @@ asio::awaitable<void> call(world* w)
 /// 40 calls a second, and twice as many for five seconds.
 asio::awaitable<void> arrivals(world* w)
 {
-    auto const executor = co_await asio::this_coro::executor;
     constexpr auto most = 80;
     for (;;) {
         co_await sleep_for(w->random.exponential(duration(1s) / most));
         auto const now = w->simulation.elapsed();
         auto const surge = now >= 20s && now < 25s;
-        if (surge || w->random.happens(0.5)) asio::co_spawn(executor, call(w), rethrow);
+        if (surge || w->random.happens(0.5)) start(w->simulation, call(w));
     }
 }
 
-// --- policies
-// ---------------------------------------------------------------------------------------------------
+// --- policies ----------------------------------------------------------------------------------------------
 
-retry_options three_sends(keel::backoff const& law)
-{
-    retry_options o;
-    o.max_attempts = 3;
-    o.backoff = law;
-    return o;
-}
-
-timeout three_seconds() { return timeout{{.limit = 3s}}; }
+pipeline at_most_three(retry sends) { return pipeline{sends, timeout{{.limit = 3s}}}; }
 
 pipeline calls_for(std::string_view name)
 {
-    constant const at_once{.base = 0ms};
-    exponential const jittered{.base = 20s, .cap = 40s, .jitter = jitter::full};
-    if (name == "backoff_jitter")
-        return pipeline{retry{three_sends(jittered), no_retry_budget}, three_seconds()};
-    if (name == "no_backoff_budget_0.1") {
-        retry_budget const budget{{success_bucket{.size = 10, .deposit = 0.1}}};
-        return pipeline{retry{three_sends(at_once), budget}, three_seconds()};
+    if (name == "no back-off" || name == "no back-off, server limit of 100")
+        return at_most_three(retry{at_once(3), no_retry_budget});
+    if (name == "no back-off, budget of 0.1 per success")
+        return at_most_three(retry{at_once(3), retry_budget{{success_bucket{.size = 10, .deposit = 0.1}}}});
+    if (name == "back-off with jitter") {
+        auto o = at_once(3);
+        o.backoff = exponential{.base = 20s, .cap = 40s, .jitter = jitter::full};
+        return at_most_three(retry{o, no_retry_budget});
     }
-    return pipeline{retry{three_sends(at_once), no_retry_budget}, three_seconds()};
+    throw std::runtime_error("no client is called " + std::string(name));
 }
 
 pipeline server_for(std::string_view name)
 {
-    if (name == "no_backoff_limit_100") return pipeline{bulkhead{{.max_concurrent = 100}}};
+    if (name.ends_with("server limit of 100")) return pipeline{bulkhead{{.max_concurrent = 100}}};
     return pipeline{};
 }
 
-// --- what comes out
-// ---------------------------------------------------------------------------------------------
+// --- what comes out ----------------------------------------------------------------------------------------
 
 struct one_run
 {
@@ -138,52 +129,74 @@ struct one_run
 one_run run(std::string_view name, std::uint64_t seed)
 {
     world w{testing::simulation(seed), chances(~seed), calls_for(name), server_for(name)};
-    w.simulation.start(arrivals(&w));
+    start(w.simulation, arrivals(&w));
     w.simulation.advance(length);
     w.simulation.destroy();
     return {w.sends, w.successes};
 }
 
-/// What was counted per second, on average over runs, from one second to another: "10-20". In some runs the
-/// server survives the surge, so the published mean of few runs has an error that counts too.
-void compare(report& table, std::string const& parameter, std::string const& seconds, double expected,
-             std::vector<one_run> const& runs, std::vector<double> one_run::* what)
+/// A mean over runs.
+struct rate
+{
+    double per_s = 0;
+    double standard_error = 0;
+};
+
+/// What was counted from one second to another: "10-20".
+rate rate_in(std::string const& seconds, std::vector<one_run> const& runs,
+             std::vector<double> one_run::* what)
 {
     auto const begin = std::stol(seconds);
     auto const end = std::stol(seconds.substr(seconds.find('-') + 1));
     double sum = 0;
     double squares = 0;
     for (auto const& r : runs) {
-        double rate = 0;
-        for (auto i = begin; i < end; ++i) rate += (r.*what)[static_cast<std::size_t>(i)];
-        rate /= static_cast<double>(end - begin);
-        sum += rate;
-        squares += rate * rate;
+        auto const first = (r.*what).begin();
+        auto const each = std::accumulate(first + begin, first + end, 0.0) / static_cast<double>(end - begin);
+        sum += each;
+        squares += each * each;
     }
     auto const n = static_cast<double>(runs.size());
     auto const mean = sum / n;
-    auto const deviation = std::sqrt(std::max(0.0, (squares - n * mean * mean) / (n - 1)));
-    table.compare(model, parameter + ", " + seconds + " s", expected, mean,
-                  tolerance(part, expected, deviation * std::sqrt(1 / n + 1 / published_runs)));
+    return {mean, std::sqrt(std::max(0.0, squares / n - mean * mean) / (n - 1))};
+}
+
+/// In some runs the server survives the surge, so the published mean of few runs has an error that counts
+/// too.
+double allowed(double expected, rate const& got, double runs, double published_runs)
+{
+    return tolerance(0.05, expected, got.standard_error * std::sqrt(1 + runs / published_runs));
 }
 
 } // namespace
 
-void collapse(json::value const& reference, extent how_much, report& table)
+figure collapse(json::value const& reference, extent how_much)
 {
     std::size_t const count = how_much == extent::all ? 100 : 20;
-    auto const& sends = reference.at("sends_per_s").as_object();
-    for (auto const& [name, windows] : reference.at("ok_per_s").as_object()) {
-        std::vector<one_run> runs;
-        for (std::size_t i = 0; i < count; ++i) runs.push_back(run(name, i + 1));
-        for (auto const& [seconds, expected] : windows.as_object())
-            compare(table, std::string(name) + ": successes/s", seconds, expected.to_number<double>(), runs,
-                    &one_run::successes);
-        if (auto const* published = sends.if_contains(name))
-            for (auto const& [seconds, expected] : published->as_object())
-                compare(table, std::string(name) + ": sends/s", seconds, expected.to_number<double>(), runs,
-                        &one_run::sends);
-    }
+    auto const published_runs = number(reference, "runs");
+    figure f;
+    std::map<std::string, std::vector<one_run>> runs;
+    auto const compare = [&](std::string const& table, std::vector<double> one_run::* what,
+                             json::object const& rows) {
+        for (auto const& [name, row] : rows)
+            for (auto const& [seconds, value] : row.as_object()) {
+                auto const expected = value.to_number<double>();
+                auto const got = rate_in(seconds, runs.at(name), what);
+                f.compare({table, name, std::string(seconds) + " s"}, expected, got.per_s,
+                          allowed(expected, got, static_cast<double>(count), published_runs));
+            }
+    };
+    auto const& successes = reference.at("successes_per_s").as_object();
+    for (auto const& [name, row] : successes)
+        for (std::size_t i = 0; i < count; ++i) runs[name].push_back(run(name, i + 1));
+    compare("Successes per second", &one_run::successes, successes);
+    compare("Sends per second", &one_run::sends, reference.at("sends_per_s").as_object());
+    for (auto const& [name, of] : runs)
+        f.demand(name == "no back-off" ||
+                     2 * rate_in("70-79", runs.at("no back-off"), &one_run::successes).per_s <
+                         rate_in("70-79", of, &one_run::successes).per_s,
+                 name + ": not twice as many successes as without anything after the surge");
+    return f;
 }
 
 } // namespace keel::figures

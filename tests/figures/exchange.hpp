@@ -8,7 +8,6 @@
 #include <boost/asio/experimental/channel.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <exception>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -57,11 +56,5 @@ private:
 
 /// What a server answers that does not want to work.
 inline error_code refused() { return asio::error::try_again; }
-
-/// For coroutines that are started and not waited for.
-inline void rethrow(std::exception_ptr e)
-{
-    if (e) std::rethrow_exception(e);
-}
 
 } // namespace keel::figures

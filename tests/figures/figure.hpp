@@ -2,12 +2,10 @@
 
 #include <boost/json.hpp>
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
-#include <ostream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// Runs the models behind published figures with the real policies, and compares.
 namespace keel::figures {
@@ -21,50 +19,58 @@ enum class extent
     all
 };
 
-/// The table of what was expected and what came out. Writes each line at once, as Markdown.
-class report
+/// Where a number stands.
+struct place
+{
+    std::string table;
+    std::string row;
+    std::string column;
+};
+
+/// A figure: tables of what came out and, in brackets, of what was expected; and what is wrong with them.
+class figure
 {
 public:
-    explicit report(std::ostream& out);
+    /// \param allowed how far `got` may be from `expected`
+    void compare(place const&, double expected, double got, double allowed);
+    void at_most(place const&, double bound, double got);
+    /// Something beside the tables that must be so.
+    void demand(bool ok, std::string const& otherwise);
 
-    /// One number of one model. \param allowed how far `got` may be from `expected`
-    void compare(std::string_view model, std::string const& parameter, double expected, double got,
-                 double allowed);
-    /// Something that is true or not, such as an order.
-    void demand(std::string_view model, std::string const& parameter, std::string const& expected,
-                std::string const& got, bool ok);
-
-    std::size_t passed() const noexcept { return passed_; }
-    std::size_t failed() const noexcept { return failed_; }
+    /// Markdown, each table below its name.
+    std::vector<std::string> tables() const;
+    std::size_t checks() const noexcept { return checks_; }
+    std::vector<std::string> const& faults() const noexcept { return faults_; }
 
 private:
-    void line(std::string_view model, std::string const& parameter, std::string const& expected,
-              std::string const& got, std::string const& allowed, bool ok);
+    struct table
+    {
+        std::string name;
+        std::vector<std::vector<std::string>> cells; ///< The first row and column hold the names.
+    };
 
-    std::ostream& out_;
-    std::size_t passed_ = 0;
-    std::size_t failed_ = 0;
+    void write(place const&, std::string const& cell);
+
+    std::vector<table> tables_;
+    std::size_t checks_ = 0;
+    std::vector<std::string> faults_;
 };
 
 /// The rule for means: within so large a part of the expected value, or four standard errors if that is more.
-inline double tolerance(double part, double expected, double standard_error)
-{
-    return std::max(part * std::abs(expected), 4 * standard_error);
-}
+double tolerance(double part, double expected, double standard_error);
 constexpr double usual_part = 0.03;
 
+/// A member of the reference; `null` is infinity.
 double number(json::value const& of, std::string_view key);
 
-/// `value` with at most `decimals` decimals, without zeros at the end.
-std::string show(double value, int decimals = 2);
+/// `value` with at most `decimals` decimals, without zeros at the end. Infinity is "never".
+std::string show(double value, int decimals);
 
-// --- the models; each takes its own part of the reference
-// -------------------------------------------------------
-
-void backoff(json::value const& reference, extent, report&);
-void amplification(json::value const& reference, extent, report&);
-void metastable(json::value const& reference, extent, report&);
-void collapse(json::value const& reference, extent, report&);
-void layers(json::value const& reference, extent, report&);
+// Each model takes its own part of the reference.
+figure backoff(json::value const& reference, extent);
+figure amplification(json::value const& reference, extent);
+figure metastable(json::value const& reference, extent);
+figure collapse(json::value const& reference, extent);
+figure layers(json::value const& reference, extent);
 
 } // namespace keel::figures

@@ -1,23 +1,28 @@
 // Retries in several layers multiply: so many attempts at the bottom for one call at the top. After "Site
 // Reliability Engineering" (2016) and the Amazon Builders' Library.
 
+#include "at_once.hpp"
 #include "figure.hpp"
 
 #include <keel/keel.hpp>
 #include <keel/testing/simulation.hpp>
 
-#include <cmath>
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace keel::figures {
 namespace {
 
+namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr auto model = "layers";
+constexpr auto table = "Attempts at the bottom per call at the top, when all fail";
 
 enum class reply
 {
@@ -28,7 +33,7 @@ verdict judge(reply const&) { return verdict::failure; }
 
 struct stack
 {
-    std::vector<pipeline> layers;
+    std::vector<pipeline> layers{};
     std::size_t attempts = 0; ///< At the bottom.
 };
 
@@ -50,59 +55,46 @@ asio::awaitable<void> call_often(stack* s, std::size_t calls)
     }
 }
 
-retry_options at_once(std::uint32_t attempts)
+struct size
 {
-    retry_options o;
-    o.max_attempts = attempts;
-    o.backoff = constant{.base = 0ms};
-    return o;
-}
+    std::size_t layers;
+    std::uint32_t attempts; ///< In each layer.
+};
 
-/// Attempts at the bottom for each call at the top, when nothing ever succeeds.
-double amplified(std::size_t layers, std::size_t calls, retry (*make)(std::uint32_t), std::uint32_t attempts)
+/// \param budget of each layer; `nullopt`: none
+double amplified(size of, std::size_t calls, std::optional<retry_budget_options> const& budget)
 {
     stack s;
-    for (std::size_t i = 0; i < layers; ++i) s.layers.emplace_back(make(attempts), classifier{judge});
+    for (std::size_t i = 0; i < of.layers; ++i) {
+        auto const retries = budget ? retry{at_once(of.attempts), retry_budget{*budget}}
+                                    : retry{at_once(of.attempts), no_retry_budget};
+        s.layers.emplace_back(retries, classifier{judge});
+    }
     testing::simulation world;
     world.run(call_often(&s, calls));
     return static_cast<double>(s.attempts) / static_cast<double>(calls);
 }
 
-retry unbounded(std::uint32_t attempts) { return retry{at_once(attempts), no_retry_budget}; }
-
-retry requests_pay(std::uint32_t attempts)
-{
-    return retry{at_once(attempts), retry_budget{{ratio_window{.min_per_second = 0, .ratio = 0.1}}}};
-}
-
-retry successes_pay(std::uint32_t attempts) { return retry{at_once(attempts), retry_budget{}}; }
-
 } // namespace
 
-void layers(json::value const& reference, extent how_much, report& table)
+figure layers(json::value const& reference, extent how_much)
 {
     std::size_t const calls = how_much == extent::all ? 1'000'000 : 20'000;
-    struct setting
-    {
-        char const* key;
-        std::size_t layers;
-        std::uint32_t attempts;
-        double bound;
-    };
-    for (auto const& each :
-         {setting{"4_attempts_3_layers", 3, 4, 1.34}, setting{"3_attempts_5_layers", 5, 3, 1.62}}) {
-        auto const where =
-            std::to_string(each.layers) + " layers of " + std::to_string(each.attempts) + " attempts";
-        table.compare(model, where, number(reference, each.key),
-                      amplified(each.layers, 1'000, unbounded, each.attempts), 0);
-        auto const at_most = [&](std::string const& budget, retry (*make)(std::uint32_t)) {
-            auto const got = amplified(each.layers, calls, make, each.attempts);
-            table.demand(model, where + budget, "at most " + show(each.bound), show(got, 3),
-                         got <= each.bound);
-        };
-        at_most(", 10 % of requests", requests_pay);
-        at_most(", paid by successes", successes_pay);
+    retry_budget_options const tenth_of_requests{ratio_window{.min_per_second = 0, .ratio = 0.1}};
+    retry_budget_options const by_default{};
+    figure f;
+    for (auto const& row : reference.as_array()) {
+        size const of{row.at("layers").to_number<std::size_t>(),
+                      row.at("attempts").to_number<std::uint32_t>()};
+        auto const name =
+            std::to_string(of.layers) + " layers of " + std::to_string(of.attempts) + " attempts";
+        auto const bound = number(row, "at_most_with_budget");
+        f.compare({table, name, "no budget"}, number(row, "without_budget"),
+                  amplified(of, 1'000, std::nullopt), 0);
+        f.at_most({table, name, "10 % of requests"}, bound, amplified(of, calls, tenth_of_requests));
+        f.at_most({table, name, "default budget"}, bound, amplified(of, calls, by_default));
     }
+    return f;
 }
 
 } // namespace keel::figures

@@ -2,24 +2,26 @@
 // and the retries of what timed out keep it overloaded. After "Metastable Failures in Distributed Systems",
 // N. Bronson and others, HotOS 2021.
 
+#include "at_once.hpp"
 #include "exchange.hpp"
 #include "figure.hpp"
+#include "servers.hpp"
+#include "start.hpp"
 #include "support/dice.hpp"
 
 #include <keel/keel.hpp>
 #include <keel/testing/simulation.hpp>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <functional>
 #include <limits>
 #include <memory>
-#include <optional>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,140 +30,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto model = "metastable";
-constexpr duration service_time = std::chrono::nanoseconds(1s) / 300;
 constexpr duration cut_begins = 20s;
 constexpr duration cut_ends = 30s;
 constexpr duration window = 10s;
 
+double seconds(duration d) { return std::chrono::duration<double>(d).count(); }
+
 time_point at(duration since_start) { return time_point{} + since_start; }
 
-// --- servers
-// ----------------------------------------------------------------------------------------------------
-
-class server
-{
-public:
-    server() = default;
-    server(server const&) = delete;
-    server& operator=(server const&) = delete;
-    virtual ~server() = default;
-    virtual void receive(message) = 0;
-};
-
-/// Sheds by how long requests have waited, as the shedder of folly does.
-class delay_shedder
-{
-public:
-    bool sheds(time_point now, duration waited)
-    {
-        if (least_ && now > interval_end_) {
-            overloaded_ = *least_ > 5ms;
-            interval_end_ = now + 100ms;
-            least_.reset();
-        }
-        if (!least_) {
-            least_ = waited;
-            return false;
-        }
-        least_ = std::min(*least_, waited);
-        return overloaded_ && waited > 2 * 5ms;
-    }
-
-private:
-    bool overloaded_ = false;
-    time_point interval_end_{};
-    std::optional<duration> least_{};
-};
-
-struct habits
-{
-    bool newest_first = false;
-    bool drops_abandoned = false;
-    bool sheds = false;
-};
-
-/// Serves one request at a time out of a queue without bound.
-class queueing_server final : public server
-{
-public:
-    queueing_server(testing::simulation& world, habits h) : world_(world), habits_(h) {}
-
-    void receive(message m) override
-    {
-        queue_.push_back({std::move(m), world_.clock().now()});
-        if (std::exchange(busy_, true)) return;
-        asio::co_spawn(world_.context(), work(this), rethrow);
-    }
-
-private:
-    struct waiting
-    {
-        message what;
-        time_point since;
-    };
-
-    static asio::awaitable<void> work(queueing_server* self)
-    {
-        while (auto const next = self->take()) {
-            co_await sleep_for(service_time);
-            next->answer();
-        }
-        self->busy_ = false;
-    }
-
-    message take()
-    {
-        while (!queue_.empty()) {
-            auto const now = world_.clock().now();
-            auto const next = pop();
-            if (habits_.drops_abandoned && next.what->abandoned()) continue;
-            if (!habits_.sheds || !shedder_.sheds(now, now - next.since)) return next.what;
-            next.what->answer(refused());
-        }
-        return nullptr;
-    }
-
-    waiting pop()
-    {
-        auto next = habits_.newest_first ? std::move(queue_.back()) : std::move(queue_.front());
-        habits_.newest_first ? queue_.pop_back() : queue_.pop_front();
-        return next;
-    }
-
-    testing::simulation& world_;
-    habits habits_;
-    delay_shedder shedder_;
-    std::deque<waiting> queue_;
-    bool busy_ = false;
-};
-
-/// Serves one request at a time and lets 30 wait: Keel's own bulkhead, on the server's side.
-class bounded_server final : public server
-{
-public:
-    explicit bounded_server(testing::simulation& world) : world_(world) {}
-
-    void receive(message m) override
-    {
-        asio::co_spawn(world_.context(), handle(policies_, std::move(m)), rethrow);
-    }
-
-private:
-    static asio::awaitable<void> serve() { co_await sleep_for(service_time); }
-
-    static asio::awaitable<void> handle(pipeline policies, message m)
-    {
-        auto const end = co_await policies.run(serve);
-        m->answer(end.ok() ? error_code{} : refused());
-    }
-
-    testing::simulation& world_;
-    pipeline policies_{bulkhead{{.max_concurrent = 1, .max_queue = 30}}};
-};
-
-// --- the network, and the clients
-// -------------------------------------------------------------------------------
+// --- the network, and the clients -------------------------------------------------------------------------
 
 struct world
 {
@@ -216,35 +93,16 @@ asio::awaitable<void> call(world* w, pipeline policies)
 /// order alone decides whether it recovers.
 asio::awaitable<void> arrivals(world* w, pipeline policies, int per_second, duration length)
 {
-    auto const executor = co_await asio::this_coro::executor;
     tests::dice dice(1);
     for (std::int64_t i = 0;; ++i) {
         auto const when = duration(1s) * i / per_second + dice.between(0ns, 999ns);
         if (when >= length) co_return;
         co_await sleep_until(at(when));
-        asio::co_spawn(executor, call(w, policies), rethrow);
+        start(w->simulation, call(w, policies));
     }
 }
 
-// --- policies
-// ---------------------------------------------------------------------------------------------------
-
-struct row
-{
-    std::string name;
-    pipeline policies;
-    int per_second = 280;
-    habits server{};
-    bool bounded = false;
-};
-
-retry_options at_once(std::uint32_t attempts)
-{
-    retry_options o;
-    o.max_attempts = attempts;
-    o.backoff = constant{.base = 0ms};
-    return o;
-}
+// --- policies ---------------------------------------------------------------------------------------------
 
 timeout one_second() { return timeout{{.limit = 1s}}; }
 
@@ -271,88 +129,88 @@ pipeline with_breaker()
     return pipeline{retry{retries, no_retry_budget}, breaker, one_second()};
 }
 
-std::vector<row> rows()
+struct scenario
 {
-    return {
-        {"no_retry", without_retry()},
-        {"one_retry", one_retry()},
-        {"one_retry_load_140", one_retry(), 140},
-        {"one_retry_load_160", one_retry(), 160},
-        {"budget_0.1_per_success", successes_pay()},
-        {"budget_0.1_per_request", requests_pay(0.1)},
-        {"budget_0.2_per_request", requests_pay(0.2)},
-        {"budget_0.05_per_request", requests_pay(0.05)},
-        {"breaker", with_breaker()},
-        {"server_drops_abandoned", one_retry(), 280, {.drops_abandoned = true}},
-        {"queue_limit_30", one_retry(), 280, {}, true},
-        {"lifo", one_retry(), 280, {.newest_first = true}},
-        {"codel", one_retry(), 280, {.sheds = true}},
-    };
+    pipeline policies;
+    int per_second = 280;
+    habits server{};
+    bool bounded = false;
+};
+
+scenario scenario_named(std::string_view name)
+{
+    using enum habits::order;
+    if (name == "no retry") return {without_retry()};
+    if (name == "one retry") return {one_retry()};
+    if (name == "one retry, 140/s") return {one_retry(), 140};
+    if (name == "one retry, 160/s") return {one_retry(), 160};
+    if (name == "budget of 0.1 per success") return {successes_pay()};
+    if (name == "budget of 0.05 per request") return {requests_pay(0.05)};
+    if (name == "budget of 0.1 per request") return {requests_pay(0.1)};
+    if (name == "budget of 0.2 per request") return {requests_pay(0.2)};
+    if (name == "breaker") return {with_breaker()};
+    if (name == "server drops abandoned work") return {one_retry(), 280, {.drops_abandoned = true}};
+    if (name == "server queues at most 30") return {one_retry(), 280, {}, true};
+    if (name == "server LIFO") return {one_retry(), 280, {.next = newest_first}};
+    if (name == "server CoDel") return {one_retry(), 280, {.sheds = true}};
+    if (name == "server CoDel, adaptive LIFO")
+        return {one_retry(), 280, {.next = newest_first_under_overload, .sheds = true}};
+    throw std::runtime_error("no scenario is called " + std::string(name));
 }
 
-// --- what comes out
-// ---------------------------------------------------------------------------------------------
+// --- what comes out ---------------------------------------------------------------------------------------
 
 struct result
 {
-    std::optional<double> recovered_at{};
+    double recovers_at_s = 0;
     double attempts_per_s = 0; ///< In the window that begins at 100 s.
     double goodput_per_s = 0;
 };
 
-/// The first window after the cut from which on at least 95 % of what was offered succeeds.
-std::optional<double> recovery(std::vector<double> const& successes, int per_second)
+/// The first window after the cut from which on at least 95 % of what was offered succeeds, or never.
+double recovery(std::vector<double> const& successes, int per_second)
 {
-    auto const seconds = std::chrono::duration<double>(window).count();
-    auto const enough = 0.95 * per_second * seconds;
+    auto const enough = 0.95 * per_second * seconds(window);
     auto first = successes.size();
     while (first > 0 && successes[first - 1] >= enough) --first;
-    if (first == successes.size()) return std::nullopt;
-    return std::max(static_cast<double>(first) * seconds, std::chrono::duration<double>(cut_ends).count());
+    if (first == successes.size()) return std::numeric_limits<double>::infinity();
+    return std::max(static_cast<double>(first) * seconds(window), seconds(cut_ends));
 }
 
-result run(row const& r, duration length)
+result run(scenario const& s, duration length)
 {
     world w;
-    if (r.bounded)
+    if (s.bounded)
         w.target = std::make_unique<bounded_server>(w.simulation);
     else
-        w.target = std::make_unique<queueing_server>(w.simulation, r.server);
+        w.target = std::make_unique<queueing_server>(w.simulation, s.server);
     w.attempts.resize(static_cast<std::size_t>(length / window));
     w.successes.resize(w.attempts.size());
-    w.simulation.start(end_the_cut(&w));
-    w.simulation.start(arrivals(&w, r.policies, r.per_second, length));
+    start(w.simulation, end_the_cut(&w));
+    start(w.simulation, arrivals(&w, s.policies, s.per_second, length));
     w.simulation.advance(length);
     w.simulation.destroy();
-    auto const seconds = std::chrono::duration<double>(window).count();
-    return {recovery(w.successes, r.per_second), w.attempts.at(10) / seconds, w.successes.at(10) / seconds};
-}
-
-std::string show_recovery(std::optional<double> at_second, duration length)
-{
-    if (at_second) return show(*at_second) + " s";
-    return "not by " + show(std::chrono::duration<double>(length).count()) + " s";
+    return {recovery(w.successes, s.per_second), w.attempts.at(10) / seconds(window),
+            w.successes.at(10) / seconds(window)};
 }
 
 } // namespace
 
-void metastable(json::value const& reference, extent how_much, report& table)
+figure metastable(json::value const& reference, extent how_much)
 {
+    constexpr auto table = "What becomes of it";
     duration const length = how_much == extent::all ? 400s : 180s;
-    auto const& published = reference.at("rows");
-    for (auto const& r : rows()) {
-        auto const& expected = published.at(r.name);
-        auto const got = run(r, length);
-        auto const& at_second = expected.at("recovered_at_s");
-        auto const recovered =
-            at_second.is_null() ? std::nullopt : std::optional(at_second.to_number<double>());
-        table.demand(model, r.name + ": recovers at", show_recovery(recovered, length),
-                     show_recovery(got.recovered_at, length), recovered == got.recovered_at);
+    figure f;
+    for (auto const& [name, expected] : reference.as_object()) {
+        auto const s = scenario_named(name);
+        auto const got = run(s, length);
         auto const attempts = number(expected, "attempts_per_s");
-        auto const goodput = number(expected, "goodput_per_s");
-        table.compare(model, r.name + ": attempts/s", attempts, got.attempts_per_s, 0.01 * attempts);
-        table.compare(model, r.name + ": goodput/s", goodput, got.goodput_per_s, 0.01 * r.per_second);
+        f.compare({table, name, "recovers at, s"}, number(expected, "recovers_at_s"), got.recovers_at_s, 0);
+        f.compare({table, name, "attempts/s at 100 s"}, attempts, got.attempts_per_s, 0.01 * attempts);
+        f.compare({table, name, "goodput/s at 100 s"}, number(expected, "goodput_per_s"), got.goodput_per_s,
+                  0.01 * s.per_second);
     }
+    return f;
 }
 
 } // namespace keel::figures
