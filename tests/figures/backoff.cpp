@@ -152,7 +152,7 @@ figure backoff(json::value const& reference, extent how_much)
                 auto const expected = number(cell, what);
                 auto const error =
                     number(cell, what + std::string("_sd")) / std::sqrt(static_cast<double>(trials));
-                f.compare({table, std::string(count) + " clients", name}, expected, value,
+                f.compare({table, "N = " + std::string(count), name}, expected, value,
                           tolerance(usual_part, expected, error));
             };
             compare("Writes until all have succeeded", "writes", mean.writes);
