@@ -39,6 +39,7 @@ struct setting
     std::size_t calls_per_s = 0; ///< Of all clients, on average.
     std::size_t seconds = 0;
     double failing = 0; ///< So large a part of the attempts.
+    std::size_t runs = 1;
 };
 
 /// What a client has seen.
@@ -183,29 +184,27 @@ struct result
 {
     percentage load;
     percentage success;
-    double runs = 0;
 };
 
-/// At least ten thousand calls: fewer are mostly noise.
 result run(setting const& chosen, strategy make)
 {
-    auto const runs = std::max<std::size_t>(1, 10'000 / (chosen.calls_per_s * chosen.seconds));
     std::vector<tally> seen;
-    for (std::size_t seed = 1; seed <= runs; ++seed) {
+    for (std::size_t seed = 1; seed <= chosen.runs; ++seed) {
         auto const more = run_once(chosen, seed, make);
         seen.insert(seen.end(), more.begin(), more.end());
     }
-    return {per_call(seen, &tally::attempts), per_call(seen, &tally::successes), static_cast<double>(runs)};
+    return {per_call(seen, &tally::attempts), per_call(seen, &tally::successes)};
 }
 
 // --- what was expected ------------------------------------------------------------------------------------
 
 /// The reference is one run of the same length and has an error of its own: what counts is that of the
 /// difference.
-void compare(figure& f, place const& p, double expected, percentage const& got, double runs)
+void compare(figure& f, place const& p, double expected, percentage const& got, std::size_t runs)
 {
-    f.compare(p, expected, got.value,
-              tolerance(usual_part, expected, got.standard_error * std::sqrt(1 + runs)));
+    f.compare(
+        p, expected, got.value,
+        tolerance(usual_part, expected, got.standard_error * std::sqrt(1.0 + static_cast<double>(runs))));
 }
 
 constexpr auto lawful_loads = "Attempts per 100 calls, and the law";
@@ -253,9 +252,9 @@ void compare_row(figure& f, std::string const& where, setting const& chosen, jso
         auto const got = run(chosen, strategy_named(name));
         auto const& pair = load_and_success.as_array();
         compare(f, {"Attempts per 100 calls, " + where, row, name}, pair.at(0).to_number<double>(), got.load,
-                got.runs);
+                chosen.runs);
         compare(f, {"Calls of 100 that succeed, " + where, row, name}, pair.at(1).to_number<double>(),
-                got.success, got.runs);
+                got.success, chosen.runs);
         if (has_laws) compare_with_laws(f, row, name, chosen.failing, got);
     }
     if (has_laws) compare_with_law_of_windows(f, row, chosen);
@@ -266,11 +265,13 @@ void compare_row(figure& f, std::string const& where, setting const& chosen, jso
 figure amplification(json::value const& reference, extent how_much)
 {
     figure f;
+    std::size_t const fewest_calls = how_much == extent::all ? 100'000 : 10'000;
     for (auto const& group : reference.as_array()) {
         setting chosen;
         chosen.calls_per_s = group.at("calls_per_s").to_number<std::size_t>();
         chosen.seconds = group.at("seconds").to_number<std::size_t>();
         if (how_much == extent::part && chosen.seconds > 10) continue;
+        chosen.runs = std::max<std::size_t>(1, fewest_calls / (chosen.calls_per_s * chosen.seconds));
         auto const where =
             std::to_string(chosen.calls_per_s) + " calls/s for " + std::to_string(chosen.seconds) + " s";
         for (auto const& row : group.at("rows").as_array()) {

@@ -124,6 +124,14 @@ std::size_t trials_for(std::size_t clients, std::size_t published, extent how_mu
     return std::clamp<std::size_t>(2000 / clients, 10, 100);
 }
 
+void compare(figure& f, place const& p, json::value const& cell, std::string const& what, double got,
+             std::size_t trials)
+{
+    auto const expected = number(cell, what);
+    auto const error = number(cell, what + "_sd") / std::sqrt(static_cast<double>(trials));
+    f.compare(p, expected, got, tolerance(usual_part, expected, error));
+}
+
 /// What jitter is for, whatever the tolerances say.
 void demand_order(figure& f, std::string const& clients, std::map<std::string, result> const& got)
 {
@@ -148,15 +156,11 @@ figure backoff(json::value const& reference, extent how_much)
             auto const trials = trials_for(clients, cell.at("trials").to_number<std::size_t>(), how_much);
             auto const mean = mean_of(with(law(name, base, cap)), clients, trials);
             got[name] = mean;
-            auto const compare = [&, &cell = cell](char const* table, char const* what, double value) {
-                auto const expected = number(cell, what);
-                auto const error =
-                    number(cell, what + std::string("_sd")) / std::sqrt(static_cast<double>(trials));
-                f.compare({table, "N = " + std::string(count), name}, expected, value,
-                          tolerance(usual_part, expected, error));
-            };
-            compare("Writes until all have succeeded", "writes", mean.writes);
-            compare("Milliseconds until all have succeeded", "ms", mean.ms);
+            auto const row_name = "N = " + std::string(count);
+            compare(f, {"Writes until all have succeeded", row_name, name}, cell, "writes", mean.writes,
+                    trials);
+            compare(f, {"Milliseconds until all have succeeded", row_name, name}, cell, "ms", mean.ms,
+                    trials);
         }
         if (clients >= 10) demand_order(f, count, got);
     }
