@@ -23,7 +23,7 @@ asio::awaitable<void> example()
     // [awaited]
     std::string const page = co_await pages(fetch, std::string("tea"));  // throws what goes wrong
     auto const outcome = co_await pages.run(fetch, std::string("milk")); // tells what goes wrong
-    if (!outcome) std::cout << "no page: " << outcome.error().message() << '\n';
+    if (!outcome) std::cout << outcome.why() << '\n';
     // [/awaited]
     check(page == "page of tea" && outcome.value() == "page of milk", "an awaited call gives its result");
 
