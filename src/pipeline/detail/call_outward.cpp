@@ -11,6 +11,7 @@ call::action call::walk_out()
     while (stage_ == stage::outward) {
         if (index_ == 0) {
             stage_ = stage::finished;
+            tell_call_ended();
             return action::finish;
         }
         --index_;

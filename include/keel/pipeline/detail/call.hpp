@@ -195,6 +195,7 @@ private:
     void close(any_step const&, any_slot&) noexcept;
 
     // The end of an attempt, as the policies see it.
+    void conclude_attempt(bool has_value, judgement what);
     void conclude(verdict v, keel::ended_by by, step_index step) noexcept;
     void fail_by_policy(errc why, verdict v, keel::ended_by by, step_index step);
     void fail_by_caller();
@@ -210,6 +211,8 @@ private:
     void time_is_up();
     void watch_next_timeout();
 
+    void tell_attempt_ended();
+    void tell_call_ended();
     void give_everything_back() noexcept;
 
     action park(stage waiting, time_point until);
@@ -238,7 +241,9 @@ private:
     std::unique_ptr<rarities> rare_;
     step_index index_ = 0;      ///< How many steps we are inside of.
     step_index owner_ = nobody; ///< The timeout that `until`, the earliest limit, belongs to.
-    time_point inherited_;      ///< What the call's surroundings allow it.
+    time_point began_{};        ///< The call, and below the attempt, if they are traced.
+    time_point attempt_began_ = time_point::max();
+    time_point inherited_; ///< What the call's surroundings allow it.
 
     // The attempt that is running, or ran last.
     std::shared_ptr<attempt_base> running_; ///< Null while it runs in place.
@@ -252,6 +257,7 @@ private:
     verdict verdict_ = verdict::success;
     keel::ended_by ended_by_ = keel::ended_by::operation;
     retry_stop stopped_ = retry_stop::none;
+    bool const traced_; ///< The sink wants to hear of every call and attempt.
     bool has_value_ = false;
     bool caller_cancelled_ = false;
     bool cut_short_ = false; ///< A limit has passed while the operation ran.

@@ -94,6 +94,7 @@ struct rules_of_step
 struct plan
 {
     std::string name;
+    std::string instance;
     std::shared_ptr<telemetry::sink> sink;
     std::vector<any_step> steps; ///< Outermost first.
     rules judges;
