@@ -18,6 +18,7 @@ char const* text(errc e) noexcept
         return "the fallback has no alternative of the operation's result type";
     case errc::operation_not_owned: return "an operation that may be abandoned must own what it uses";
     case errc::queue_full: return "the queue of the limited executor is full";
+    case errc::shutting_down: return "the program is being stopped";
     }
     return "unknown keel error";
 }
@@ -35,6 +36,7 @@ bool is_rejected(errc e) noexcept
     case errc::fallback_type_mismatch:
     case errc::operation_not_owned:
     case errc::queue_full: return true;
+    case errc::shutting_down:
     case errc::timed_out: return false;
     }
     return false;

@@ -38,6 +38,8 @@ enum class errc
     operation_not_owned = 10,
     /// The limited executor runs as many functions as it may, and its queue is full.
     queue_full = 11,
+    /// The context is being stopped (`graceful_stop`): the call was refused, or ended.
+    shutting_down = 13,
 };
 
 /// Groups of errors, for code that asks "was it refused?" and not "by whom?".

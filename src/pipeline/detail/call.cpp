@@ -52,6 +52,7 @@ call::call(std::shared_ptr<terms const> t, asio::any_io_executor const& executor
     : parking(executor, runtime::of(executor)),
       terms_(std::move(t)),
       plan_(*terms_->by),
+      known_to_(context().live()),
       scope_(find_scope(executor, own)),
       now_(context().time()),
       visit_{.now = now_,
@@ -74,9 +75,21 @@ call::call(std::shared_ptr<terms const> t, asio::any_io_executor const& executor
     if (wanted.limit()) inherited_ = std::min(inherited_, saturating_add(now_(), *wanted.limit()));
     if (!wanted.idempotency_key().empty()) idempotency_key = &wanted.idempotency_key();
     until = inherited_;
+    if (known_to_ && !known_to_->join(*this, executor, is_inside_another()))
+        called_off_ = caller_cancelled_ = true;
 }
 
-call::~call() { give_everything_back(); }
+call::~call()
+{
+    give_everything_back();
+    if (known_to_) known_to_->leave(*this);
+}
+
+/// Another call waits for this one, and would not finish without it.
+bool call::is_inside_another() const noexcept
+{
+    return scope_ && (scope_->innermost || scope_->context.attempt > 0);
+}
 
 call::action call::next(asio::cancellation_state const& state)
 {
@@ -148,7 +161,7 @@ void call::watch(std::shared_ptr<attempt_base> running)
     watched_ = owner_;
     last_turn_ = false;
     supervised(true);
-    arm(until, now_());
+    if (until != never) arm(until, now_());
 }
 
 void call::watched(asio::cancellation_state const& state)
@@ -187,7 +200,8 @@ void call::conclude_attempt(bool has_value, judgement what)
         if (caller_cancelled_ && inherited_ != never && inherited_ <= now_())
             return fail_timed_out(nobody, verdict::failure, "ended");
         if (caller_cancelled_) {
-            conclude(verdict::ignored, keel::ended_by::caller, nobody);
+            conclude(verdict::ignored, called_off_ ? keel::ended_by::shutdown : keel::ended_by::caller,
+                     nobody);
             has_value_ = has_value;
             return;
         }
@@ -252,6 +266,8 @@ void call::fail_by_caller()
 {
     if (inherited_ != never && inherited_ <= now_())
         return fail_timed_out(nobody, verdict::ignored, "not_started");
+    if (called_off_)
+        return fail_by_policy(errc::shutting_down, verdict::ignored, keel::ended_by::shutdown, nobody);
     failure_ = {};
     failure_.code = asio::error::operation_aborted;
     conclude(verdict::ignored, keel::ended_by::caller, nobody);
@@ -314,6 +330,15 @@ void call::cancelled()
     if (std::exchange(waking_, true)) return;
     disarm();
     wake();
+}
+
+void call::call_off()
+{
+    if (stage_ == stage::finished || std::exchange(called_off_, true)) return;
+    now_.pass();
+    if (stage_ != stage::running || running_) return cancelled();
+    caller_cancelled_ = true;
+    if (!std::exchange(wants_cancel, true)) scope_->root.emit(asio::cancellation_type::terminal);
 }
 
 void call::turn_came() { wake(); }

@@ -126,7 +126,8 @@ call::action call::begin_attempt()
 call::action call::run_operation()
 {
     stage_ = stage::running;
-    if (until == never) return action::run;
+    auto const must_be_cut_short = until != never || known_to_;
+    if (!must_be_cut_short) return action::run;
     return scope_ && !plan_.may_abandon ? action::run : action::supervise;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <keel/async/detail/attempt.hpp>
+#include <keel/async/detail/live_calls.hpp>
 #include <keel/async/detail/parking.hpp>
 #include <keel/async/detail/scope.hpp>
 #include <keel/async/gate.hpp>
@@ -36,7 +37,11 @@ namespace keel::detail {
 ///
 /// Owned by that coroutine's frame, but not in it: Asio recycles frames of up to 1020 bytes only. If the
 /// frame is destroyed on the way, everything taken is given back.
-class call final : public recycled<call>, public parking, private turn_waiter, private scoped_call
+class call final : public recycled<call>,
+                   public parking,
+                   private turn_waiter,
+                   private scoped_call,
+                   private live_call
 {
 public:
     enum class action : std::uint8_t
@@ -208,9 +213,11 @@ private:
     void cancelled() override;
     void dropped() noexcept override;
     void turn_came() override;
+    void call_off() override;
     void time_is_up();
     void watch_next_timeout();
 
+    bool is_inside_another() const noexcept;
     void tell_attempt_ended();
     void tell_call_ended();
     void give_everything_back() noexcept;
@@ -232,7 +239,8 @@ private:
 
     std::shared_ptr<terms const> terms_;
     plan const& plan_;
-    scope* scope_; ///< Null: the coroutine is in none, and what must be cut short is spawned.
+    live_calls* const known_to_; ///< Null: nobody keeps track of calls.
+    scope* scope_;               ///< Null: the coroutine is in none, and what must be cut short is spawned.
     moment now_;
     visit visit_;                 ///< How the call shows itself to every gate.
     std::array<any_slot, 6> few_; ///< Enough for most pipelines, so that a call allocates nothing.
@@ -260,7 +268,8 @@ private:
     bool const traced_; ///< The sink wants to hear of every call and attempt.
     bool has_value_ = false;
     bool caller_cancelled_ = false;
-    bool cut_short_ = false; ///< A limit has passed while the operation ran.
+    bool called_off_ = false; ///< By a graceful stop, and so counted as cancelled.
+    bool cut_short_ = false;  ///< A limit has passed while the operation ran.
     bool waking_ = false;
     bool last_turn_ = false; ///< The deadline has come and everything runnable at that instant has run.
 };
