@@ -60,7 +60,7 @@ void live_calls::call_off_all()
         }
     }
     for (auto const& [number, executor] : them)
-        asio::post(executor, [this, number = number] { call_off(number); });
+        asio::post(executor, [this, id = number] { call_off(id); });
 }
 
 // On the call's executor, where alone it can end: it is still there when the lock is gone.
