@@ -1,0 +1,20 @@
+#include "law.hpp"
+#include "scene.hpp"
+
+namespace keel::testing::detail {
+
+void events_tell_the_time(trial const& t)
+{
+    scene s(t.make);
+    s.play();
+    if (s.story()->times.empty()) does_not_apply("nothing is reported of it");
+    auto last = time_point{};
+    for (auto const& [said, clock] : s.story()->times) {
+        auto const text = [](time_point at) { return keel::to_string(at.time_since_epoch()); };
+        require(said == clock, "an event said " + text(said) + ", and it was " + text(clock));
+        require(said >= last, "an event of " + text(said) + " came after one of " + text(last));
+        last = said;
+    }
+}
+
+} // namespace keel::testing::detail
