@@ -105,6 +105,9 @@ struct subject
     /// It leaves operations behind, because it was told to (a timeout's `abandon`).
     bool abandons = false;
 
+    /// It stands around operations that return `int` and no others (a fallback whose answers are numbers).
+    bool only_int = false;
+
     /// Its constructor refuses these. Default: nothing can be wrong.
     std::vector<mistake> mistakes{};
 };
@@ -143,7 +146,8 @@ public:
     /// No law is broken.
     bool held() const noexcept { return broken().empty(); }
     std::string const& policy() const noexcept { return policy_; }
-    std::vector<finding> const& findings() const noexcept { return findings_; }
+    std::vector<finding> const& findings() const& noexcept { return findings_; }
+    std::vector<finding> findings() && { return std::move(findings_); }
     /// The names of the laws that are broken.
     std::vector<std::string_view> broken() const;
 

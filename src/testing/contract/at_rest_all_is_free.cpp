@@ -9,12 +9,11 @@ void at_rest_all_is_free(trial const& t)
     auto const memory = s.memory();
     auto const granted = s.fill() ? s.held() : 0;
 
-    scene after(t.make);
-    after.play();
-    if (!after.it().refuse) after.require_rest("after a busy day");
-    require(after.alone().orphans() == 0, "an operation was left behind");
+    scene busy(t.make);
+    busy.busy_day();
+    busy.require_rest("after a busy day");
+    require(busy.alone().orphans() == 0, "an operation was left behind");
 
-    // What it holds because it was told to refuse is not the calls' doing.
     scene calm(t.make);
     auto const untouched = calm.in_use();
     require(untouched == 0, "a policy that was never used has " + std::to_string(untouched) + " in use");

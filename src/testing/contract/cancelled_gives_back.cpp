@@ -19,8 +19,7 @@ bool cancel_at(trial const& t, scripted<int> op, int steps, how way, bool behind
     scene s(t.make);
     if (behind_others && !s.fill()) return false;
     auto const call = s.start(op);
-    for (auto i = 0; i < steps && !s.done(call); ++i)
-        if (!s.world().clock().step(s.world().context())) break;
+    for (auto i = 0; i < steps && !s.done(call); ++i) s.step();
     if (s.done(call)) return false;
 
     s.cancel(call, way);
@@ -31,8 +30,7 @@ bool cancel_at(trial const& t, scripted<int> op, int steps, how way, bool behind
     require(end.error == asio::error::operation_aborted, "a cancelled call " + describe(end));
     if (behind_others) s.release();
     s.finish();
-    s.require_rest("after a call was cancelled " +
-                   std::string(behind_others ? "while others were inside" : "while it was alone"));
+    require(s.in_use() == 0, "a call was cancelled, and " + std::to_string(s.in_use()) + " are still in use");
     return true;
 }
 

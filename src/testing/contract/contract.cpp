@@ -3,7 +3,6 @@
 #include "law.hpp"
 #include "scene.hpp"
 
-#include <algorithm>
 #include <ostream>
 
 namespace keel::testing {
@@ -11,18 +10,23 @@ namespace {
 
 using detail::law;
 
-bool is_broken(std::vector<finding> const& so_far, std::string_view name)
+/// The broken law that `l` rests on, directly or by another law. Empty: there is none.
+std::string_view cause(std::string_view name, std::vector<finding> const& so_far)
 {
-    return std::any_of(so_far.begin(), so_far.end(),
-                       [&](finding const& f) { return f.law == name && f.state == law_state::broken; });
+    for (auto const& f : so_far)
+        if (f.law == name && f.state == law_state::broken) return f.law;
+    for (auto const& l : detail::all_laws())
+        if (l.name == name)
+            for (auto const below : l.rests_on)
+                if (auto const found = cause(below, so_far); !found.empty()) return found;
+    return {};
 }
 
 finding judge(law const& l, detail::trial const& with, std::vector<finding> const& so_far)
 {
-    for (auto const name : l.rests_on)
-        if (is_broken(so_far, name))
-            return {l.name, l.says, law_state::not_applicable,
-                    "not checked: " + std::string(name) + " is broken"};
+    if (auto const found = cause(l.name, so_far); !found.empty())
+        return {l.name, l.says, law_state::not_applicable,
+                "not checked: " + std::string(found) + " is broken"};
     try {
         l.check(with);
     } catch (detail::breach const& b) {

@@ -6,7 +6,8 @@ namespace keel::testing::detail {
 void events_tell_the_time(trial const& t)
 {
     scene s(t.make);
-    s.play();
+    s.busy_day();
+    s.closing_time();
     if (s.story()->times.empty()) does_not_apply("nothing is reported of it");
     auto last = time_point{};
     for (auto const& [said, clock] : s.story()->times) {

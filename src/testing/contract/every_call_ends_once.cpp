@@ -6,7 +6,8 @@ namespace keel::testing::detail {
 void every_call_ends_once(trial const& t)
 {
     scene s(t.make);
-    s.play();
+    s.calm_day();
+    s.closing_time();
     std::size_t refused = 0;
     for (std::size_t i = 0; i < s.calls(); ++i) {
         auto const& end = s.end(i);

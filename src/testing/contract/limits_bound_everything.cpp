@@ -13,13 +13,14 @@ void one(trial const& t, scripted<int> const& op, bool behind_others, bool own_l
 {
     scene s(t.make);
     if (behind_others && !s.fill()) return;
+    auto const begin = s.elapsed();
     auto const call = own_limit ? s.start(op, s.alone(), overrides().limit(limit))
                                 : s.start(op, s.with({timeout{{.limit = limit}}}));
-    s.world().advance(limit);
+    s.advance(limit);
     auto const where = std::string(behind_others ? "behind others" : "alone");
     require(s.done(call),
             "a call " + where + " was to be over after " + keel::to_string(limit) + ", and goes on");
-    require(s.end(call).at <= limit, "a call " + where + ' ' + describe(s.end(call)));
+    require(s.end(call).at - begin <= limit, "a call " + where + ' ' + describe(s.end(call)));
     s.release();
     s.finish();
     s.require_rest("after a call that had little time");

@@ -8,13 +8,13 @@ void looking_changes_nothing(trial const& t)
     scene watched(t.make);
     if (!watched.it().in_use && !watched.it().waiting && !watched.it().memory)
         does_not_apply("it tells nothing of itself");
-    watched.play([&] {
+    watched.busy_day([&] {
         (void)watched.in_use();
         (void)watched.waiting();
         (void)watched.memory();
     });
     scene alone(t.make);
-    alone.play();
+    alone.busy_day();
     require(watched.tell() == alone.tell(), "calls went another way because somebody looked");
 }
 

@@ -1,5 +1,6 @@
 #include "scene.hpp"
 
+#include <keel/async/sleep.hpp>
 #include <keel/telemetry/line.hpp>
 
 #include <boost/asio/cancellation_state.hpp>
@@ -43,6 +44,13 @@ asio::awaitable<void> make_call(overridden_pipeline through, std::shared_ptr<cal
     end.error = outcome.error();
     end.thrown = outcome.exception();
     end.report = outcome.report();
+}
+
+/// What rings at the very end has its turn, and so has what that arms for the same moment.
+asio::awaitable<void> pass_time(duration by)
+{
+    co_await sleep_for(by);
+    for (auto turn = 0; turn < 3; ++turn) co_await sleep_for(duration::zero());
 }
 
 telemetry::origin const& origin_of(telemetry::event const& e)
@@ -115,10 +123,22 @@ std::size_t scene::start(scripted<int> const& op, pipeline const& p, overrides w
     return notes->number;
 }
 
+void scene::step()
+{
+    require(++steps_ < enough_steps, "calls never come to rest: they go on and on");
+    world_->clock().step(world_->context());
+}
+
+void scene::advance(duration by)
+{
+    auto const over = world_->start(pass_time(by));
+    while (!over.done()) step();
+}
+
 void scene::finish()
 {
-    for (auto steps = 0; world_->clock().step(world_->context()); ++steps)
-        require(steps < enough_steps, "the calls never come to rest: they go on and on");
+    settle();
+    while (world_->clock().armed() > 0) step();
 }
 
 bool scene::fill()
@@ -154,7 +174,7 @@ void scene::require_rest(std::string const& after)
     require(armed == 0, after + ", " + std::to_string(armed) + " timers are armed");
 }
 
-void scene::play(std::function<void()> const& between)
+void scene::day(bool busy, std::function<void()> const& between)
 {
     auto const look = [&] {
         if (between) between();
@@ -170,21 +190,24 @@ void scene::play(std::function<void()> const& between)
         case 4: op.fails(some_error()).takes(1ms).returns(i); break;
         default: op.takes(40ms).returns(i); break;
         }
-        auto const number = start(op, i % 4 == 1 ? hurried : alone_);
+        auto const number = start(op, busy && i % 4 == 1 ? hurried : alone_);
         look();
-        if (i % 3 != 0) world_->advance(2ms);
-        if (i % 7 == 3) cancel(number);
+        if (i % 3 != 0) advance(2ms);
+        if (busy && i % 7 == 3) cancel(number);
         look();
     }
     finish();
     look();
+}
+
+void scene::closing_time()
+{
     if (!subject_.refuse) return;
     subject_.refuse();
     scripted<int> never;
     never.returns(-1);
     for (auto i = 0; i < 3; ++i) start(never);
     finish();
-    look();
 }
 
 std::vector<std::string> scene::tell() const
@@ -198,24 +221,19 @@ std::vector<std::string> scene::tell() const
     return all;
 }
 
-queue_of_calls fill_and_queue(scene& s, std::size_t most)
+std::vector<std::size_t> fill_and_queue(scene& s, std::size_t most)
 {
     if (!s.as_gate()) does_not_apply("a loop has no queue");
     if (!s.fill()) does_not_apply("nobody waits: it lets every call in");
-    queue_of_calls queue;
+    std::vector<std::size_t> queue;
     scripted<int> op;
     op.takes(1ms).returns(1);
-    while (queue.numbers.size() < most) {
+    while (queue.size() < most) {
         auto const number = s.start(op);
-        if (s.done(number)) {
-            require(s.notes(number).op.started() == 0 || !queue.numbers.empty() || s.end(number).times > 0,
-                    "a call went in");
-            queue.is_full = true;
-            break;
-        }
-        queue.numbers.push_back(number);
+        if (s.done(number)) break;
+        queue.push_back(number);
     }
-    if (queue.numbers.empty()) does_not_apply("nobody waits: whoever finds no room is refused");
+    if (queue.empty()) does_not_apply("nobody waits: whoever finds no room is refused");
     return queue;
 }
 

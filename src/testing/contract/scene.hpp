@@ -116,6 +116,10 @@ public:
 
     /// Runs what is ready now.
     void settle() { world_->clock().settle(world_->context()); }
+    /// Jumps to the next deadline. \throws breach after more steps than any check needs
+    void step();
+    /// Lets this much time pass. \throws breach when it never does, because something goes on without a pause
+    void advance(duration by);
     /// Goes on until nothing is left. \throws breach when it never comes to rest
     void finish();
 
@@ -132,14 +136,19 @@ public:
     /// Nothing is held, nobody waits, nothing is armed. \throws breach otherwise
     void require_rest(std::string const& after);
 
-    /// A busy day: calls of every kind at several times, some cancelled, some with little time; at the end,
-    /// if the policy can, some that it refuses. `between` runs after each step.
-    void play(std::function<void()> const& between = {});
+    /// A day of calls of every kind, at several times. On a busy one some are cancelled, and some have little
+    /// time. `between` runs after each step.
+    void calm_day() { day(false, {}); }
+    void busy_day(std::function<void()> const& between = {}) { day(true, between); }
+    /// If the policy can, it refuses from now on, and some calls come all the same.
+    void closing_time();
 
     /// All that was seen: events, ends, what the policy remembers.
     std::vector<std::string> tell() const;
 
 private:
+    void day(bool busy, std::function<void()> const& between);
+
     std::unique_ptr<simulation> world_;
     surroundings around_;
     subject subject_;
@@ -151,15 +160,11 @@ private:
     std::vector<std::shared_ptr<call_notes>> notes_;
     std::vector<started> handles_;
     std::vector<grant> held_;
+    int steps_ = 0;
 };
 
-/// Calls that wait behind a full policy. \throws exemption when nobody ever waits there
-struct queue_of_calls
-{
-    std::vector<std::size_t> numbers;
-    bool is_full = false; ///< The next call was refused.
-};
-queue_of_calls fill_and_queue(scene&, std::size_t most = 6);
+/// Takes every permit and lets calls queue: their numbers. \throws exemption when nobody ever waits there
+std::vector<std::size_t> fill_and_queue(scene&, std::size_t most = 6);
 
 std::string quoted(std::string const&);
 std::string describe(call_end const&);

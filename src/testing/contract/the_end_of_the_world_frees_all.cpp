@@ -13,7 +13,7 @@ void end_with(trial const& t, scripted<int> const& op, bool behind_others, durat
     if (behind_others && !s.fill()) return;
     for (auto i = 0; i < 3; ++i) s.start(op);
     s.start(op, s.with({timeout{{.limit = 1h}}}));
-    s.world().advance(after);
+    s.advance(after);
     s.around().end_world();
     s.release();
     auto const where = std::string(behind_others ? " wait" : " run");

@@ -9,7 +9,8 @@ namespace {
 std::vector<std::string> story(trial const& t)
 {
     scene s(t.make);
-    s.play();
+    s.busy_day();
+    s.closing_time();
     return s.tell();
 }
 

@@ -30,8 +30,11 @@ public:
         auto answer = answered.get_future();
         auto const policy = scene_.it().policy;
         auto const now = scene_.around().now();
-        threads_.emplace_back([policy, now, done = std::move(answered)]() mutable {
+        threads_.emplace_back([this, policy, now, done = std::move(answered)]() mutable {
             question(policy, now);
+            (void)scene_.in_use();
+            (void)scene_.waiting();
+            (void)scene_.memory();
             done.set_value();
         });
         if (answer.wait_for(patience_) != std::future_status::ready) stuck_ = true;
@@ -67,12 +70,14 @@ private:
 void user_code_runs_unlocked(trial const& t)
 {
     scene s(t.make);
-    if (!s.as_gate() && !std::holds_alternative<std::shared_ptr<loop const>>(s.it().policy))
+    auto const is_loop = std::holds_alternative<std::shared_ptr<loop const>>(s.it().policy);
+    if (!s.as_gate() && !is_loop && !s.it().in_use && !s.it().memory)
         does_not_apply("its calls share nothing that a lock could guard");
     questions q(s, t.patience);
     s.around().when_user_code_runs([&q] { q.ask(); });
     s.story()->on_event = [&q] { q.ask(); };
-    s.play();
+    s.busy_day();
+    s.closing_time();
     s.around().when_user_code_runs({});
     s.story()->on_event = {};
     require(!q.stuck(), "it holds a lock while it calls user code: another thread could not ask it");

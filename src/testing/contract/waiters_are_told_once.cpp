@@ -68,6 +68,7 @@ void waiters_are_told_once(trial const& t)
         require(s.as_gate()->withdraw(w[leaver]), "a call that waits was told that it does not");
 
     s.release_one();
+    s.settle();
     require(w[0].told == 1,
             "a permit became free, and the first waiter was told " + std::to_string(w[0].told) + " times");
     require(w[0].was_granted, "the first waiter's turn came without a permit");
