@@ -87,8 +87,8 @@ public:
     {
         if (wrong_ == fault::tells_no_time)
             telemetry::emit(v.observer, telemetry::orphan_ended{{v.pipeline, name(), time_point{}}});
-        if (wrong_ == fault::gives_back_by_a_post && what == verdict::ignored && has_world_) {
-            asio::post(around_.world().context(), [this] {
+        if (wrong_ == fault::gives_back_by_a_post && what == verdict::ignored) {
+            asio::post(*context_, [this] {
                 std::lock_guard lock(mutex_);
                 stand_up();
             });
@@ -152,9 +152,6 @@ public:
         return text;
     }
 
-    /// Its world is about to end.
-    void leave_world() { has_world_ = false; }
-
 private:
     admission decide(visit const& v)
     {
@@ -215,6 +212,7 @@ private:
     std::size_t const places_;
     testing::surroundings const around_;
     fault const wrong_;
+    asio::io_context* const context_ = &around_.world().context();
     std::size_t const number_ = next_number();
     mutable std::mutex mutex_;
     waiter_list queue_;
@@ -225,7 +223,6 @@ private:
     std::uint64_t generation_ = 1;
     std::atomic<bool> closed_ = false;
     bool distracted_ = false;
-    bool has_world_ = true;
 };
 
 inline testing::subject doorkeeper_subject(testing::surroundings const& around, fault wrong = fault::none)

@@ -46,6 +46,7 @@ void user_code_may_throw(trial const&);
 void user_code_runs_unlocked(trial const&);
 void says_who_ended_it(trial const&);
 void limits_bound_everything(trial const&);
+void nesting_changes_nothing(trial const&);
 void events_tell_the_time(trial const&);
 void the_end_of_the_world_frees_all(trial const&);
 void the_same_seed_tells_the_same(trial const&);
