@@ -35,6 +35,48 @@ TEST(a_timeout_that_passes, touches_no_other_call)
     EXPECT_EQ(quick.cancelled(), 0U);
 }
 
+/// Makes calls wait for longer than they have.
+class late_gate final : public gate
+{
+public:
+    explicit late_gate(bool reserves) : reserves_(reserves) {}
+    std::string_view name() const noexcept override { return "late"; }
+
+    admission admit(visit const& v) override
+    {
+        ++promised;
+        if (reserves_) return admission::reserved({}, v.now() + 1h);
+        v.waiter->deadline = time_point::max();
+        return admission::queued();
+    }
+
+    void settle(grant, verdict, visit const&) noexcept override {}
+    void give_back(grant, visit const&) noexcept override { --promised; }
+    bool withdraw(turn_waiter&) noexcept override { return promised-- > 0; }
+
+    int promised = 0;
+
+private:
+    bool reserves_;
+};
+
+TEST(a_limit, holds_whatever_a_gate_promises)
+{
+    for (auto const reserves : {true, false}) {
+        simulation world;
+        auto const late = std::make_shared<late_gate>(reserves);
+        pipeline const p{timeout{{.limit = 10ms}}, std::shared_ptr<gate>(late)};
+        scripted<int> op;
+        op.returns(1);
+        auto const end = world.run(p.run(op));
+        EXPECT_EQ(end.ended_by(), ended_by::timeout);
+        EXPECT_EQ(world.elapsed(), 10ms);
+        EXPECT_EQ(op.started(), 0U);
+        EXPECT_EQ(late->promised, 0) << "what was reserved, or the place, goes back";
+        expect_nothing_left(world);
+    }
+}
+
 TEST(a_refused_retry, costs_no_kind_of_budget_anything)
 {
     std::vector<decltype(retry_budget_options::kind)> const kinds{
