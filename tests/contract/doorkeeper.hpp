@@ -37,7 +37,6 @@ enum class fault : std::uint8_t
     keeps_the_seat_when_user_code_throws,
     calls_user_code_under_its_lock,
     changes_its_name,
-    waits_beyond_the_limit,
     tells_no_time,
     gives_back_by_a_post,
     remembers_other_doorkeepers,
@@ -162,7 +161,6 @@ private:
             return admission::granted({generation_, {}, 1});
         }
         if (!v.waiter || waiting_ == places_) return admission::refused(errc::bulkhead_full);
-        if (wrong_ == fault::waits_beyond_the_limit) v.waiter->deadline = time_point::max();
         queue_.push_back(*v.waiter);
         v.waiter->queued = true;
         ++waiting_;

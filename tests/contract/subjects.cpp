@@ -204,12 +204,13 @@ private:
         loop_action attempt_ended(attempt_end const& end) override
         {
             around_.user_code();
-            if (end.what == verdict::success || end.attempts > 2) return pass_on{};
+            if (end.what == verdict::success || left_-- == 0) return pass_on{};
             return run_again{1ms};
         }
 
     private:
         surroundings around_;
+        int left_ = 2; // not by `end.attempts`, which counts the whole call
     };
 
     surroundings around_;

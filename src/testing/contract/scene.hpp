@@ -1,6 +1,6 @@
 #pragma once
 
-#include <keel/pipeline.hpp>
+#include <keel/pipeline/pipeline.hpp>
 #include <keel/telemetry/sink.hpp>
 #include <keel/testing/contract.hpp>
 #include <keel/testing/scripted.hpp>
