@@ -12,7 +12,7 @@ std::vector<law> const& all_laws()
          waiters_are_told_once,
          {}},
         {"every_call_ends_once",
-         "Every call ends, and ends once; every refusal is reported once.",
+         "Every call ends, and ends once; its end, each of its attempts and each refusal are reported once.",
          every_call_ends_once,
          {"waiters_are_told_once"}},
         {"refused_means_not_run",

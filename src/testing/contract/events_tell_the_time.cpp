@@ -16,6 +16,8 @@ void events_tell_the_time(trial const& t)
         require(said >= last, "an event of " + text(said) + " came after one of " + text(last));
         last = said;
     }
+    for (auto const& [call, told] : s.story()->calls)
+        require(told.in_order, "the events of call " + call + " did not come in order");
 }
 
 } // namespace keel::testing::detail

@@ -15,6 +15,12 @@ void every_call_ends_once(trial const& t)
                 "call " + std::to_string(i) + " never ended: nothing is left that could end it");
         require(end.times == 1,
                 "call " + std::to_string(i) + " ended " + std::to_string(end.times) + " times");
+        auto const& told = s.story()->calls[std::to_string(i)];
+        require(told.ends == 1,
+                "call " + std::to_string(i) + " was reported to end " + std::to_string(told.ends) + " times");
+        require(told.attempts == end.report.attempts, "call " + std::to_string(i) + ' ' + describe(end) +
+                                                          ", and " + std::to_string(told.attempts) +
+                                                          " attempts were reported");
         if (s.as_gate() && end.report.ended_by == ended_by::rejection) ++refused;
     }
     require(!s.as_gate() || s.story()->rejected == refused,

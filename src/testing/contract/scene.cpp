@@ -91,7 +91,20 @@ void story_sink::on(telemetry::event const& e)
     lines.push_back(std::to_string(at.time_since_epoch().count()) + "ns " + telemetry::to_line(e));
     times.emplace_back(origin_of(e).at, at);
     if (std::holds_alternative<telemetry::rejected>(e)) ++rejected;
-    if (on_event) on_event();
+    if (auto const call = origin_of(e).operation; !call.empty()) note(e, calls[std::string(call)]);
+    if (on_event) on_event(e);
+}
+
+void story_sink::note(telemetry::event const& e, told& of)
+{
+    // An operation that was left behind may end later, and a circuit may change as it does.
+    auto const is_of_the_call = !std::holds_alternative<telemetry::orphan_ended>(e) &&
+                                !std::holds_alternative<telemetry::circuit_changed>(e) &&
+                                !std::holds_alternative<telemetry::circuit_ignored>(e);
+    if (is_of_the_call && of.ends > 0) of.in_order = false;
+    if (std::holds_alternative<telemetry::call_ended>(e)) ++of.ends;
+    auto const* const attempt = std::get_if<telemetry::attempt_ended>(&e);
+    if (attempt && attempt->attempt != ++of.attempts) of.in_order = false;
 }
 
 scene::scene(make_subject const& make)
@@ -119,6 +132,7 @@ std::size_t scene::start(scripted<int> const& op, pipeline const& p, overrides w
     notes->number = notes_.size();
     notes->started = started_;
     notes_.push_back(notes);
+    wanted.operation(std::to_string(notes->number));
     handles_.push_back(world_->start(make_call(p.with(std::move(wanted)), notes, around_)));
     return notes->number;
 }

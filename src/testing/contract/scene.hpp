@@ -11,6 +11,7 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -67,17 +68,30 @@ struct call_notes
     call_end end{};
 };
 
-/// Tells, and may be made to throw.
+/// What the events of one call said of it.
+struct told
+{
+    std::size_t attempts = 0;
+    std::size_t ends = 0;
+    bool in_order = true; ///< Attempts one by one, and nothing after the end.
+};
+
+/// Hears everything, and may be made to throw.
 class story_sink final : public telemetry::sink
 {
 public:
     void on(telemetry::event const&) override;
+    telemetry::severity least_severity() const noexcept override { return telemetry::severity::debug; }
 
     std::function<time_point()> clock;
-    std::function<void()> on_event;
+    std::function<void(telemetry::event const&)> on_event;
     std::vector<std::string> lines;
     std::vector<std::pair<time_point, time_point>> times; ///< What the event said, and the clock.
+    std::map<std::string, told, std::less<>> calls;       ///< By the call's number.
     std::size_t rejected = 0;
+
+private:
+    void note(telemetry::event const&, told&);
 };
 
 /// One fresh policy in a world of its own, and the calls that go through it.

@@ -22,7 +22,7 @@ struct day
             ++calls;
             if (throws == who::predicates) throw thrown_by_user();
         });
-        s.story()->on_event = [this, throws] {
+        s.story()->on_event = [this, throws](telemetry::event const&) {
             ++events;
             if (throws == who::observers) throw thrown_by_user();
         };

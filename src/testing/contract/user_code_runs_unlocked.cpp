@@ -75,7 +75,12 @@ void user_code_runs_unlocked(trial const& t)
         does_not_apply("its calls share nothing that a lock could guard");
     questions q(s, t.patience);
     s.around().when_user_code_runs([&q] { q.ask(); });
-    s.story()->on_event = [&q] { q.ask(); };
+    s.story()->on_event = [&q](telemetry::event const& e) {
+        // Attempts and ends of calls are the pipeline's to report.
+        auto const by_pipeline = std::holds_alternative<telemetry::attempt_ended>(e) ||
+                                 std::holds_alternative<telemetry::call_ended>(e);
+        if (!by_pipeline) q.ask();
+    };
     s.busy_day();
     s.closing_time();
     s.around().when_user_code_runs({});
