@@ -31,6 +31,8 @@ finding judge(law const& l, detail::trial const& with, std::vector<finding> cons
         l.check(with);
     } catch (detail::breach const& b) {
         return {l.name, l.says, law_state::broken, b.what()};
+    } catch (would_deadlock const&) {
+        return {l.name, l.says, law_state::broken, "a call never ended: nothing is left that could end it"};
     } catch (detail::exemption const& e) {
         return {l.name, l.says, law_state::not_applicable, e.what()};
     }

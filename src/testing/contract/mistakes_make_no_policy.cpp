@@ -17,6 +17,9 @@ void mistakes_make_no_policy(trial const& t)
         } catch (std::invalid_argument const& e) {
             refused = true;
             said = e.what();
+        } catch (...) {
+            throw breach("what is wrong with `" + wrong.field + "` was told by something else than a " +
+                         "std::invalid_argument");
         }
         require(refused, "a policy was made though `" + wrong.field + "` was wrong");
         require(said.find(wrong.field) != std::string::npos,

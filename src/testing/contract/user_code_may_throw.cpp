@@ -31,9 +31,9 @@ struct day
         s.closing_time();
     }
 
-    scene s;
     std::size_t calls = 0;
     std::size_t events = 0;
+    scene s; // goes first: what ends with it may still be told
 };
 
 bool is_users(std::exception_ptr const& e)

@@ -4,6 +4,7 @@
 #include "law.hpp"
 #include "scene.hpp"
 
+#include <atomic>
 #include <future>
 #include <thread>
 
@@ -14,13 +15,28 @@ namespace {
 class questions
 {
 public:
-    questions(scene& s, duration patience) : scene_(s), patience_(patience) {}
+    questions(scene& s, duration patience) : scene_(s), patience_(patience)
+    {
+        s.around().when_user_code_runs([this] { ask(); });
+        s.story()->on_event = [this](telemetry::event const& e) {
+            // Attempts and ends of calls are the pipeline's to report.
+            auto const by_pipeline = std::holds_alternative<telemetry::attempt_ended>(e) ||
+                                     std::holds_alternative<telemetry::call_ended>(e);
+            if (!by_pipeline) ask();
+        };
+    }
     questions(questions const&) = delete;
     ~questions()
     {
-        for (auto& t : threads_) t.join();
+        for (auto& t : threads_) t.join(); // they may be in user code themselves
+        scene_.around().when_user_code_runs({});
+        scene_.story()->on_event = {};
     }
 
+    std::size_t asked() const { return asked_; }
+    bool stuck() const { return stuck_; }
+
+private:
     void ask()
     {
         ++asked_;
@@ -41,10 +57,6 @@ public:
         asking_ = false;
     }
 
-    std::size_t asked() const { return asked_; }
-    bool stuck() const { return stuck_; }
-
-private:
     static constexpr std::size_t most = 8;
 
     static void question(any_part const& policy, time_point at)
@@ -60,9 +72,9 @@ private:
     scene& scene_;
     duration patience_;
     std::vector<std::thread> threads_;
-    std::size_t asked_ = 0;
-    bool asking_ = false;
-    bool stuck_ = false;
+    std::atomic<std::size_t> asked_ = 0;
+    std::atomic<bool> asking_ = false;
+    std::atomic<bool> stuck_ = false;
 };
 
 } // namespace
@@ -74,17 +86,8 @@ void user_code_runs_unlocked(trial const& t)
     if (!s.as_gate() && !is_loop && !s.it().in_use && !s.it().memory)
         does_not_apply("its calls share nothing that a lock could guard");
     questions q(s, t.patience);
-    s.around().when_user_code_runs([&q] { q.ask(); });
-    s.story()->on_event = [&q](telemetry::event const& e) {
-        // Attempts and ends of calls are the pipeline's to report.
-        auto const by_pipeline = std::holds_alternative<telemetry::attempt_ended>(e) ||
-                                 std::holds_alternative<telemetry::call_ended>(e);
-        if (!by_pipeline) q.ask();
-    };
     s.busy_day();
     s.closing_time();
-    s.around().when_user_code_runs({});
-    s.story()->on_event = {};
     require(!q.stuck(), "it holds a lock while it calls user code: another thread could not ask it");
     if (q.asked() == 0) does_not_apply("it calls no user code, and nothing is reported of it");
 }
