@@ -2,6 +2,8 @@
 
 #include <keel/pipeline/detail/call.hpp>
 
+#include <algorithm>
+
 namespace keel::detail {
 
 /// What was waited for has come, or will not come.
@@ -63,11 +65,11 @@ call::action call::enter(gate_step const& step)
     switch (answer.what) {
     case admission::kind::granted: go_in(answer.pass); return action::go_on;
     case admission::kind::refused: reject(answer.why, answer.at); return action::go_on;
-    case admission::kind::wait_turn: return park(stage::queued, waiter::deadline);
+    case admission::kind::wait_turn: return park(stage::queued, std::min(waiter::deadline, until));
     case admission::kind::wait_until: break;
     }
     pass = answer.pass;
-    return park(stage::reserved, *answer.at);
+    return park(stage::reserved, std::min(*answer.at, until));
 }
 
 call::action call::enter(timeout_step const& step)
@@ -158,9 +160,10 @@ void call::turn_over()
 
 void call::reservation_over()
 {
-    if (!caller_cancelled_) return go_in(pass);
+    if (!caller_cancelled_ && !has_run_out_of_time()) return go_in(pass);
     gate_here().give_back(pass, visit_);
-    fail_by_caller();
+    if (caller_cancelled_) return fail_by_caller();
+    fail_timed_out(owner_, verdict::ignored, "not_started");
 }
 
 void call::pause_over()
