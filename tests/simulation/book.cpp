@@ -127,6 +127,7 @@ void book::cancel(std::uint32_t call, asio::cancellation_type type)
     if (accepted && !record.cancelled && record.reports == 0) {
         record.cancelled = true;
         record.cancelled_at = now();
+        record.started_when_cancelled = record.started;
     }
     record.signal->emit(type);
 }
@@ -136,6 +137,7 @@ void book::call_reported(std::uint32_t call, seen_end const& seen)
     auto& record = calls[call];
     auto const& through = stacks[record.stack];
     ++record.reports;
+    record.end = seen;
     log_->note("call", now()).add("number", call).add("by", to_string(seen.by));
     log_->add("verdict", to_string(seen.verdict)).add("attempts", seen.attempts);
     log_->add("stopped", to_string(seen.stopped)).add("policy", seen.policy).add("error", seen.error);

@@ -29,6 +29,20 @@ struct weather
     std::uint16_t odd = 100;    ///< To hang, to be deaf to cancellation, to unwind slowly.
 };
 
+/// What a caller sees of the end of its call.
+struct seen_end
+{
+    std::optional<std::int64_t> value{};
+    bool ok = false;
+    error_code error{};
+    bool threw = false;
+    keel::ended_by by = keel::ended_by::operation;
+    keel::verdict verdict = keel::verdict::success;
+    std::uint32_t attempts = 0;
+    retry_stop stopped = retry_stop::none;
+    std::string policy{};
+};
+
 /// What one call did, noted by its operation and by its caller.
 struct call_record
 {
@@ -49,24 +63,12 @@ struct call_record
     bool awaiting = false;  ///< The caller is where a cancellation can reach it.
     bool cancelled = false; ///< A cancellation that the caller accepts has been sent while it could arrive.
     time_point cancelled_at{};
-    std::uint32_t reports = 0; ///< How often the pipeline reported an end.
-    std::uint32_t ends = 0;    ///< How often the caller's coroutine ended.
+    std::uint32_t started_when_cancelled = 0;
+    std::uint32_t reports = 0;     ///< How often the pipeline reported an end.
+    std::optional<seen_end> end{}; ///< What `run` reported.
+    std::uint32_t ends = 0;        ///< How often the caller's coroutine ended.
     time_point ended_at{};
     std::unique_ptr<asio::cancellation_signal> signal;
-};
-
-/// What a caller sees of the end of its call.
-struct seen_end
-{
-    std::optional<std::int64_t> value{};
-    bool ok = false;
-    error_code error{};
-    bool threw = false;
-    keel::ended_by by = keel::ended_by::operation;
-    keel::verdict verdict = keel::verdict::success;
-    std::uint32_t attempts = 0;
-    retry_stop stopped = retry_stop::none;
-    std::string policy{};
 };
 
 /// Keeps the records of all calls of one world and complains when something happens that must not.
@@ -85,7 +87,13 @@ public:
     std::vector<stack> stacks;
     std::int64_t alive = 0; ///< Objects that operations and the user's functions have captured.
 
-    time_point now() const noexcept { return clock_->now(); }
+    time_point now() const noexcept { return clock_ ? clock_->now() : closed_at_; }
+    /// The clock is about to go away.
+    void close() noexcept
+    {
+        closed_at_ = now();
+        clock_ = nullptr;
+    }
     event_log& log() noexcept { return *log_; }
 
     call_record& open_call(std::uint16_t stack, std::uint64_t seed);
@@ -129,6 +137,7 @@ private:
     void check_in_time(call_record const&, stack const&, std::uint32_t call);
 
     testing::virtual_time const* clock_;
+    time_point closed_at_{};
     std::shared_ptr<event_log> log_;
     std::vector<std::string> complaints_;
 

@@ -17,4 +17,9 @@ inline constexpr bool equal_limits_obey_the_outer = true;
 /// already, so that more calls start in an interval than `burst + t * permits / per`.
 inline constexpr bool given_back_reservations_overbook = true;
 
+/// A cancellation that is sent while the context is not running, to a call that runs its operation under a
+/// timeout, is posted with a bare pointer to the attempt's signal; if the attempt ends first, the pointer
+/// dangles. So the sweep sends its cancellations from a handler.
+inline constexpr bool cancelling_from_outside_is_unsafe = true;
+
 } // namespace keel::simulated::known

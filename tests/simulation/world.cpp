@@ -76,6 +76,7 @@ public:
         world_end e;
         for (auto const& s : book_.stacks) e.stacks.push_back(s.text());
         for (auto const& record : book_.calls) e.starts += record.started;
+        book_.close();
         simulation_.destroy();
         for (auto& s : book_.stacks) s.drop_handles();
         check_nothing_leaks(book_);
