@@ -225,6 +225,12 @@ void book::check_who_ended(call_record const& record, stack const& s, std::uint3
         if (policy && policy->limit)
             require(now() - record.began >= *policy->limit, call, "timed out too early");
         break;
+    case ended_by::deadline:
+        require(seen.error == errc::timed_out && !seen.value && !seen.threw, call,
+                "was ended by a deadline without saying so");
+        require(record.deadline && now() >= *record.deadline, call, "was ended by a deadline before it");
+        require(seen.policy.empty(), call, "was ended by a deadline and by a policy");
+        break;
     case ended_by::rejection:
         require(policy && is_refusal(seen.error, policy->what), call, "was refused by nobody");
         require(!seen.value && !seen.threw, call, "was refused and has a result");

@@ -52,6 +52,7 @@ struct call_record
     bool carries_error = false;   ///< The operation returns a `result`.
     bool accepts_partial = false; ///< The caller lets every type of cancellation through, not only terminal.
     time_point began{};
+    std::optional<time_point> deadline{}; ///< The earliest limit that is none of the stack's.
 
     std::uint32_t started = 0;          ///< How often the operation was called.
     std::uint32_t running = 0;          ///< How many of its runs have not ended.

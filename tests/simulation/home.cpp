@@ -34,6 +34,9 @@ public:
         expect(static_cast<std::size_t>(later.available), later.burst, "permits after an hour of rest");
     }
     void operator()(timeout const&) const {}
+    void operator()(std::shared_ptr<gate> const&) const {}
+    void operator()(std::shared_ptr<loop const> const&) const {}
+    void operator()(pipeline const&) const {}
     void operator()(fallback const&) const {}
     void operator()(classifier const&) const {}
 
