@@ -116,7 +116,7 @@ call::action call::enter(loop_step const& step)
 
 call::action call::begin_attempt()
 {
-    if (attempts++ > 0) failure_ = {};
+    ++attempts;
     return run_operation();
 }
 
@@ -166,6 +166,13 @@ void call::pause_over()
     if (auto const* const step = std::get_if<retry_step>(&plan_.steps[index_]))
         return retry_pause_over(*step);
     if (caller_cancelled_) return fail_by_caller();
+    go_in_again();
+}
+
+/// The attempt before, or its rejection, is forgotten: what the next one returns is judged by itself.
+void call::go_in_again()
+{
+    failure_ = {};
     ++index_;
     stage_ = stage::inward;
 }
@@ -182,8 +189,7 @@ void call::retry_pause_over(retry_step const& step)
         own.retrying = true;
         own.charged = step.budget ? step.budget->cost(own.cause) : 0;
         own.loop.attempt_started();
-        ++index_;
-        stage_ = stage::inward;
+        go_in_again();
     }
 }
 

@@ -168,6 +168,7 @@ private:
     void reservation_over();
     void pause_over();
     void retry_pause_over(retry_step const&);
+    void go_in_again();
     void go_in(grant pass);
     bool has_run_out_of_time();
 
