@@ -16,6 +16,8 @@ bool is_refusal(error_code const& e, kind of)
         return e == errc::circuit_open || e == errc::circuit_half_open || e == errc::circuit_forced_open;
     case kind::bulkhead: return e == errc::bulkhead_full || e == errc::bulkhead_wait_expired;
     case kind::rate_limiter: return e == errc::rate_limited;
+    case kind::users_gate: return e == errc::bulkhead_full || e == errc::bulkhead_wait_expired;
+    case kind::users_loop: return e == errc::rate_limited;
     default: return false;
     }
 }
@@ -26,6 +28,22 @@ bool is_of(error_code const& e, std::uint32_t call)
 }
 
 } // namespace
+
+manner draw_manner(stream& random)
+{
+    manner how;
+    how.carries_error = random.one_in(3);
+    how.by_outcome = !random.one_in(5);
+    how.accepts_partial = random.one_in(3);
+    how.in_scope = random.one_in(2);
+    if (how.in_scope && random.one_in(4)) how.scope_limit = random.milliseconds(0, 60);
+    if (random.one_in(4)) {
+        if (random.one_in(2)) how.limit = random.milliseconds(0, 60);
+        how.no_retry = random.one_in(3);
+        how.weight = random.between(1, 3);
+    }
+    return how;
+}
 
 call_record& book::open_call(std::uint16_t stack, std::uint64_t seed)
 {
@@ -55,7 +73,8 @@ std::uint32_t book::operation_called(std::uint32_t call)
     auto const& through = stacks[record.stack];
     check_gates_at_start(through, call);
     require(record.reports == 0, call, "its operation was started after the call had ended");
-    require(record.started < through.most_attempts(), call, "more attempts than the retries allow");
+    require(record.started < (record.how.no_retry ? 1 : through.most_attempts()), call,
+            "more attempts than the retries allow");
     return record.started++;
 }
 
@@ -68,7 +87,8 @@ void book::operation_begins(std::uint32_t call)
     for (auto i = parts.size(); i-- > 0 && !parts[i].grace;) {
         if (parts[i].what != kind::bulkhead) continue;
         auto& running = passages_[parts[i].name].running;
-        require(++running <= parts[i].concurrent, call, "more operations at once than the bulkhead allows");
+        running += record.how.weight;
+        require(running <= parts[i].concurrent, call, "more operations at once than the bulkhead allows");
     }
 }
 
@@ -78,14 +98,14 @@ void book::operation_is_gone(std::uint32_t call)
     --record.running;
     auto const& parts = stacks[record.stack].parts;
     for (auto i = parts.size(); i-- > 0 && !parts[i].grace;)
-        if (parts[i].what == kind::bulkhead) --passages_[parts[i].name].running;
+        if (parts[i].what == kind::bulkhead) passages_[parts[i].name].running -= record.how.weight;
 }
 
 void book::operation_gave(std::uint32_t call, ticket t)
 {
     auto& record = calls[call];
     auto const& through = stacks[record.stack];
-    auto const is_judged = !record.carries_error && through.find("values") && t.end != ending::value;
+    auto const is_judged = !record.how.carries_error && through.find("values") && t.end != ending::value;
     if (is_judged || record.gave) return;
     record.gave = t.pack();
     record.gave_at = now();
@@ -107,14 +127,16 @@ void book::check_gates_at_start(stack const& s, std::uint32_t call)
 /// One call more than the burst needs at least the time in which one permit arrives.
 void book::check_rate(part const& p, std::uint32_t call)
 {
-    if (known::given_back_reservations_overbook && p.waits) return;
+    if (known::given_back_reservations_overbook && p.delays) return;
     auto& starts = passages_[p.name].starts;
-    starts.push_back(now());
-    if (starts.size() <= *p.rate.burst) return;
-    auto const took = starts.back() - starts.front();
-    starts.pop_front();
-    require(took.count() * p.rate.permits >= p.rate.per.count(), call,
-            "more calls in an interval than the rate limiter allows");
+    for (auto unit = 0U; unit < calls[call].how.weight; ++unit) {
+        starts.push_back(now());
+        if (starts.size() <= *p.rate.burst) continue;
+        auto const took = starts.back() - starts.front();
+        starts.pop_front();
+        require(took.count() * p.rate.permits >= p.rate.per.count(), call,
+                "more calls in an interval than the rate limiter allows");
+    }
 }
 
 // --- the caller -------------------------------------------------------------------------------------------
@@ -123,7 +145,7 @@ void book::cancel(std::uint32_t call, asio::cancellation_type type)
 {
     auto& record = calls[call];
     if (!record.awaiting || record.ends > 0) return;
-    auto const accepted = record.accepts_partial || type == asio::cancellation_type::terminal;
+    auto const accepted = record.how.accepts_partial || type == asio::cancellation_type::terminal;
     if (accepted && !record.cancelled && record.reports == 0) {
         record.cancelled = true;
         record.cancelled_at = now();
@@ -173,9 +195,7 @@ void book::call_returned(std::uint32_t call, std::optional<std::int64_t> value, 
         require(ticket::unpack(*value).call == call, call, "returned the value of another call");
     if (is_simulated(error)) require(is_of(error, call), call, "threw the error of another call");
     check_in_time(record, through, call);
-    auto const limit = through.shortest_limit();
-    if (record.gave && (!through.may_abandon() || record.gave_at - record.began < *limit))
-        require(value == record.gave, call, "lost a result");
+    if (gave_in_time(record, through)) require(value == record.gave, call, "lost a result");
 }
 
 void book::call_ended(std::uint32_t call, std::exception_ptr thrown)
@@ -184,7 +204,7 @@ void book::call_ended(std::uint32_t call, std::exception_ptr thrown)
     ++record.ends;
     record.ended_at = now();
     require(record.ends == 1, call, "its coroutine ended twice");
-    require(record.cancelled || (!thrown && record.reports == 1), call,
+    require(record.cancelled || record.is_inner || (!thrown && record.reports == 1), call,
             "its coroutine ended without a result, though it was not cancelled");
 }
 
@@ -193,11 +213,16 @@ void book::call_ended(std::uint32_t call, std::exception_ptr thrown)
 void book::check_result_kept(call_record const& record, stack const& s, std::uint32_t call,
                              seen_end const& seen)
 {
-    // What an abandoned operation returns is nobody's.
-    auto const limit = s.shortest_limit();
-    auto const in_time = !s.may_abandon() || record.gave_at - record.began < *limit;
-    if (!record.gave || !in_time) return;
+    if (!gave_in_time(record, s)) return;
     require(seen.ok && seen.by == ended_by::operation && seen.value == record.gave, call, "lost a result");
+}
+
+/// An attempt has succeeded, and could not have been abandoned by then: what an orphan returns is nobody's.
+bool book::gave_in_time(call_record const& record, stack const& s) const
+{
+    if (!record.gave || !s.may_abandon()) return record.gave.has_value();
+    return record.gave_at - record.began < *s.shortest_limit() &&
+           (!record.deadline || record.gave_at < *record.deadline);
 }
 
 void book::check_who_ended(call_record const& record, stack const& s, std::uint32_t call,
@@ -234,7 +259,7 @@ void book::check_who_ended(call_record const& record, stack const& s, std::uint3
     case ended_by::rejection:
         require(policy && is_refusal(seen.error, policy->what), call, "was refused by nobody");
         require(!seen.value && !seen.threw, call, "was refused and has a result");
-        require(s.has(kind::retry) || record.started == 0, call,
+        require(s.has(kind::retry) || s.has(kind::users_loop) || record.started == 0, call,
                 "was refused, but its operation was started");
         break;
     case ended_by::fallback:
@@ -242,7 +267,7 @@ void book::check_who_ended(call_record const& record, stack const& s, std::uint3
         require(!seen.value || *seen.value < 0, call, "was answered by its own operation");
         break;
     case ended_by::caller:
-        require(record.cancelled, call, "was ended by a caller who did not cancel");
+        require(record.cancelled || record.is_inner, call, "was ended by a caller who did not cancel");
         require(aborted || is_of(seen.error, call) || seen.threw || seen.value, call,
                 "was cancelled, and has another's error");
         require(seen.verdict == verdict::ignored, call, "was cancelled, and counts as something");
@@ -256,6 +281,12 @@ void book::check_who_ended(call_record const& record, stack const& s, std::uint3
 /// Limits that a call reaches at its beginning hold for all of it, unless a fallback outside takes its time.
 void book::check_in_time(call_record const& record, stack const& s, std::uint32_t call)
 {
+    if (record.deadline) {
+        auto patience = longest_unwinding;
+        for (auto const& p : s.parts) patience = std::max(patience, p.grace.value_or(patience));
+        require(now() <= saturating_add(std::max(*record.deadline, record.began), patience), call,
+                "ended later than its deadline allows");
+    }
     for (std::size_t i = 0; i < s.reached_at_once(); ++i) {
         auto const& p = s.parts[i];
         if (p.what == kind::fallback) return;
@@ -286,6 +317,8 @@ void book::check_pause(telemetry::retry_scheduled const& e)
     auto const& record = calls[call];
     auto const& s = stacks[record.stack];
     auto const ends = e.by.at + e.pause;
+    require(!record.deadline || ends < *record.deadline, call,
+            "pauses beyond the deadline of its surroundings");
     for (std::size_t i = 0; i < s.reached_at_once(); ++i)
         if (auto const limit = s.parts[i].limit)
             require(ends < record.began + *limit, call, "pauses beyond its deadline");

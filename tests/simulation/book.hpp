@@ -1,7 +1,9 @@
 #pragma once
 
 #include "event_log.hpp"
+#include "seen_end.hpp"
 #include "stack.hpp"
+#include "stream.hpp"
 #include "ticket.hpp"
 
 #include <keel/keel.hpp>
@@ -9,6 +11,7 @@
 
 #include <boost/asio/cancellation_signal.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <exception>
@@ -29,19 +32,22 @@ struct weather
     std::uint16_t odd = 100;    ///< To hang, to be deaf to cancellation, to unwind slowly.
 };
 
-/// What a caller sees of the end of its call.
-struct seen_end
+/// How a caller makes its call.
+struct manner
 {
-    std::optional<std::int64_t> value{};
-    bool ok = false;
-    error_code error{};
-    bool threw = false;
-    keel::ended_by by = keel::ended_by::operation;
-    keel::verdict verdict = keel::verdict::success;
-    std::uint32_t attempts = 0;
-    retry_stop stopped = retry_stop::none;
-    std::string policy{};
+    bool carries_error = false;   ///< The operation returns a `result`.
+    bool by_outcome = true;       ///< By `run`, else by the pipeline's call operator.
+    bool accepts_partial = false; ///< The caller lets every type of cancellation through, not only terminal.
+    bool in_scope = false;        ///< Started by `keel::co_spawn`.
+    std::optional<duration> scope_limit{}; ///< The scope's deadline, counted from its start.
+    std::optional<duration> limit{};       ///< What the call overrides.
+    bool no_retry = false;
+    std::uint32_t weight = 1;
+
+    bool overrides_something() const { return limit || no_retry || weight != 1; }
 };
+
+manner draw_manner(stream&);
 
 /// What one call did, noted by its operation and by its caller.
 struct call_record
@@ -49,8 +55,8 @@ struct call_record
     std::uint64_t seed = 0;
     weather sky{};
     std::uint16_t stack = 0;
-    bool carries_error = false;   ///< The operation returns a `result`.
-    bool accepts_partial = false; ///< The caller lets every type of cancellation through, not only terminal.
+    manner how{};
+    bool is_inner = false; ///< Made by the operation of another call, which may cancel it.
     time_point began{};
     std::optional<time_point> deadline{}; ///< The earliest limit that is none of the stack's.
 
@@ -58,8 +64,7 @@ struct call_record
     std::uint32_t running = 0;          ///< How many of its runs have not ended.
     std::optional<std::int64_t> gave{}; ///< The success that an attempt returned ...
     time_point gave_at{};
-    bool hid =
-        false; ///< The operation hid a cancellation from the pipeline, as it can when awaited in place.
+    bool hid = false; ///< The operation hid a cancellation, as it can where it is awaited in place.
 
     bool awaiting = false;  ///< The caller is where a cancellation can reach it.
     bool cancelled = false; ///< A cancellation that the caller accepts has been sent while it could arrive.
@@ -70,6 +75,8 @@ struct call_record
     std::uint32_t ends = 0;        ///< How often the caller's coroutine ended.
     time_point ended_at{};
     std::unique_ptr<asio::cancellation_signal> signal;
+
+    void expires(time_point at) { deadline = std::min(deadline.value_or(at), at); }
 };
 
 /// Keeps the records of all calls of one world and complains when something happens that must not.
@@ -136,6 +143,7 @@ private:
     void check_result_kept(call_record const&, stack const&, std::uint32_t call, seen_end const&);
     void check_who_ended(call_record const&, stack const&, std::uint32_t call, seen_end const&);
     void check_in_time(call_record const&, stack const&, std::uint32_t call);
+    bool gave_in_time(call_record const&, stack const&) const;
 
     testing::virtual_time const* clock_;
     time_point closed_at_{};

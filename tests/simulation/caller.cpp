@@ -11,37 +11,16 @@
 namespace keel::simulated {
 namespace {
 
-std::optional<std::int64_t> number_in(std::int64_t const& value) { return value; }
-std::optional<std::int64_t> number_in(carried const& value)
-{
-    return value.has_value() ? std::optional(*value) : std::nullopt;
-}
-
-template <class T>
-seen_end see(outcome<T> const& end)
-{
-    seen_end seen;
-    if (end.has_value()) seen.value = number_in(end.value());
-    seen.ok = end.ok();
-    seen.error = end.error();
-    seen.threw = end.exception() != nullptr;
-    seen.by = end.ended_by();
-    seen.verdict = end.report().verdict;
-    seen.attempts = end.attempts();
-    seen.stopped = end.report().stopped;
-    seen.policy = end.report().policy;
-    return seen;
-}
-
 /// The caller gets ready; false: it was cancelled before it made the call.
 asio::awaitable<void> prepare(book* b, std::uint32_t call, duration after)
 {
     auto& record = b->calls[call];
-    if (record.accepts_partial)
+    if (record.how.accepts_partial)
         co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     record.awaiting = true;
     if (after > duration::zero()) co_await sleep_for(after);
     record.began = b->now();
+    if (record.how.limit) record.expires(saturating_add(record.began, *record.how.limit));
 }
 
 template <class T>
@@ -81,24 +60,47 @@ private:
     live captured_;
 };
 
-template <class T>
-asio::awaitable<void> begin(book& b, std::uint32_t call, bool by_outcome, duration after)
+overrides wanted_by(manner const& how)
 {
-    auto const& through = *b.stacks[b.calls[call].stack].made;
+    overrides wanted;
+    if (how.limit) wanted.limit(*how.limit);
+    if (how.no_retry) wanted.no_retry();
+    wanted.weight(how.weight);
+    return wanted;
+}
+
+template <class T, class Pipeline>
+asio::awaitable<void> begin(Pipeline const& through, book& b, std::uint32_t call, duration after)
+{
     auto const work = owning(operation<T>(b, call));
-    if (by_outcome) return make_call<T>(&b, call, after, through.run(work));
+    if (b.calls[call].how.by_outcome) return make_call<T>(&b, call, after, through.run(work));
     return make_plain_call<T>(&b, call, after, through(work));
+}
+
+template <class T>
+asio::awaitable<void> begin(book& b, std::uint32_t call, duration after)
+{
+    auto const& record = b.calls[call];
+    auto const& through = *b.stacks[record.stack].made;
+    if (!record.how.overrides_something()) return begin<T>(through, b, call, after);
+    return begin<T>(through.with(wanted_by(record.how)), b, call, after);
 }
 
 } // namespace
 
-void start_call(asio::io_context& context, book& b, std::uint32_t call, bool by_outcome, duration after)
+void start_call(asio::io_context& context, book& b, std::uint32_t call, duration after)
 {
     auto& record = b.calls[call];
     auto const slot = record.signal ? record.signal->slot() : asio::cancellation_slot();
-    auto work = record.carries_error ? begin<carried>(b, call, by_outcome, after)
-                                     : begin<std::int64_t>(b, call, by_outcome, after);
-    spawn_call(context, std::move(work), slot, end_of_call(b, call));
+    auto work =
+        record.how.carries_error ? begin<carried>(b, call, after) : begin<std::int64_t>(b, call, after);
+    if (!record.how.in_scope) return spawn(context, std::move(work), slot, end_of_call(b, call));
+    call_context about;
+    if (record.how.scope_limit) {
+        record.expires(b.now() + *record.how.scope_limit);
+        about.deadline = *record.deadline;
+    }
+    spawn_in_scope(context, std::move(work), slot, end_of_call(b, call), about);
 }
 
 } // namespace keel::simulated

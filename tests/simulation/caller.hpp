@@ -10,7 +10,6 @@ namespace keel::simulated {
 
 /// Starts a call whose record is open: what happens then is noted there.
 /// \param after how long the caller waits before it makes the call
-/// \param by_outcome by `run`, else by the pipeline's call operator
-void start_call(asio::io_context&, book&, std::uint32_t call, bool by_outcome, duration after);
+void start_call(asio::io_context&, book&, std::uint32_t call, duration after);
 
 } // namespace keel::simulated

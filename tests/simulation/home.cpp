@@ -33,10 +33,14 @@ public:
         auto const later = p.snapshot(saturating_add(now_, std::chrono::hours(1)));
         expect(static_cast<std::size_t>(later.available), later.burst, "permits after an hour of rest");
     }
+    void operator()(std::shared_ptr<gate> const& p) const
+    {
+        auto const& own = dynamic_cast<users_gate const&>(*p);
+        expect(own.inside(), 0, "permits of the user's gate are out");
+        expect(own.waiting(), 0, "calls are waiting at the user's gate");
+    }
     void operator()(timeout const&) const {}
-    void operator()(std::shared_ptr<gate> const&) const {}
     void operator()(std::shared_ptr<loop const> const&) const {}
-    void operator()(pipeline const&) const {}
     void operator()(fallback const&) const {}
     void operator()(classifier const&) const {}
 

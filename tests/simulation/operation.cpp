@@ -25,8 +25,9 @@ ending draw_ending(stream& random, weather const& sky)
     return random.one_in(2) ? ending::error : static_cast<ending>(random.between(6, 8));
 }
 
-behaviour draw_behaviour(stream& random, weather const& sky)
+behaviour draw_behaviour(stream& random, weather const& sky, bool may_call)
 {
+    if (may_call && random.one_in(3)) return behaviour::calls;
     if (random.per_mille(sky.odd)) return static_cast<behaviour>(random.between(3, 8));
     return static_cast<behaviour>(random.below(3));
 }
@@ -91,14 +92,61 @@ T conclude(book& b, std::uint32_t call, std::uint32_t attempt, ending end)
     }
 }
 
+/// Opens the record of a call that an operation makes.
+std::uint32_t open_inner_call(book& b, std::uint32_t outer, std::uint32_t attempt, time_point deadline)
+{
+    auto const& from = b.calls[outer];
+    auto const number = static_cast<std::uint32_t>(b.calls.size());
+    auto& record = b.open_call(*b.stacks[from.stack].inner, stream(from.seed, attempt + 1000).word());
+    record.sky = from.sky;
+    record.how.carries_error = from.how.carries_error;
+    record.how.in_scope = true; // for all we know
+    record.is_inner = true;
+    record.began = b.now();
+    if (deadline != time_point::max()) record.expires(deadline);
+    return number;
+}
+
+/// Makes a call of its own. \returns whether that went well
+template <class T>
+asio::awaitable<bool> call_inside(book* b, std::uint32_t outer, std::uint32_t attempt, pipeline through)
+{
+    auto const known = co_await this_call();
+    auto const call = open_inner_call(*b, outer, attempt, known.deadline);
+    auto const work = owning(operation<T>(*b, call));
+    std::exception_ptr thrown;
+    auto is_good = false;
+    try {
+        auto const end = co_await through.run(work);
+        is_good = end.ok();
+        b->call_reported(call, see(end));
+    } catch (...) {
+        thrown = std::current_exception();
+    }
+    b->call_ended(call, thrown);
+    auto& record = b->calls[outer];
+    record.hid = record.hid || b->calls[call].hid;
+    if (thrown) std::rethrow_exception(thrown);
+    co_return is_good;
+}
+
+/// Whether a call's operations can be cancelled by nobody but the caller.
+bool has_limit(book const& b, call_record const& of)
+{
+    return of.deadline || b.stacks[of.stack].has(kind::timeout);
+}
+
+/// Whether its operations may be awaited in place, where they can hide a cancellation.
+bool may_be_in_place(book const& b, call_record const& of) { return of.how.in_scope || !has_limit(b, of); }
+
 } // namespace
 
-act draw_act(call_record const& of, std::uint32_t attempt)
+act draw_act(call_record const& of, std::uint32_t attempt, bool may_call)
 {
     stream random(of.seed, attempt);
     act what;
     what.end = draw_ending(random, of.sky);
-    what.how = draw_behaviour(random, of.sky);
+    what.how = draw_behaviour(random, of.sky, may_call);
     what.turns = random.between(1, 4);
     what.time = random.per_mille(of.sky.slow) ? random.milliseconds(0, 100) : random.milliseconds(0, 10);
     what.unwinding = random.milliseconds(0, 30);
@@ -106,13 +154,13 @@ act draw_act(call_record const& of, std::uint32_t attempt)
 }
 
 template <class T>
-asio::awaitable<T> perform(book* b, std::uint32_t call, std::uint32_t attempt, act what, live)
+asio::awaitable<T> perform(book* b, std::uint32_t call, std::uint32_t attempt, act what,
+                           std::optional<pipeline> inner, live)
 {
     auto& record = b->calls[call];
     presence const here(*b, call);
-    auto const has_limit = b->stacks[record.stack].has(kind::timeout);
     auto const now = b->now();
-    auto const long_after = has_limit ? time_point::max() : now + 5min;
+    auto const long_after = has_limit(*b, record) ? time_point::max() : now + 5min;
     auto const end = now + what.time;
     auto heard = false;
     switch (what.how) {
@@ -131,7 +179,7 @@ asio::awaitable<T> perform(book* b, std::uint32_t call, std::uint32_t attempt, a
         for (auto slept = false; !slept;) {
             slept = co_await sleep_through(end);
             if (slept) break;
-            record.hid = record.hid || !has_limit;
+            record.hid = record.hid || may_be_in_place(*b, record);
             co_await asio::this_coro::reset_cancellation_state();
         }
         break;
@@ -144,11 +192,19 @@ asio::awaitable<T> perform(book* b, std::uint32_t call, std::uint32_t attempt, a
             abort_operation();
         }
         break;
+    case behaviour::calls: {
+        auto work = call_inside<T>(b, call, attempt, *inner);
+        auto const is_good = co_await std::move(work);
+        what.end = is_good ? what.end : ending::error;
+        break;
+    }
     }
     co_return conclude<T>(*b, call, attempt, what.end);
 }
 
-template asio::awaitable<std::int64_t> perform(book*, std::uint32_t, std::uint32_t, act, live);
-template asio::awaitable<carried> perform(book*, std::uint32_t, std::uint32_t, act, live);
+template asio::awaitable<std::int64_t> perform(book*, std::uint32_t, std::uint32_t, act,
+                                               std::optional<pipeline>, live);
+template asio::awaitable<carried> perform(book*, std::uint32_t, std::uint32_t, act, std::optional<pipeline>,
+                                          live);
 
 } // namespace keel::simulated

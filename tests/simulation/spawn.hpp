@@ -1,5 +1,7 @@
 #pragma once
 
+#include <keel/co_spawn.hpp>
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -31,12 +33,19 @@ private:
     End end_;
 };
 
-/// Starts a call in a coroutine of its own. The one place where the proofs spawn: whoever wants to run every
-/// scenario by another spawn function changes this line.
+/// Starts a coroutine of its own, in no scope.
 template <class End>
-void spawn_call(asio::io_context& context, asio::awaitable<void> work, asio::cancellation_slot slot, End end)
+void spawn(asio::io_context& context, asio::awaitable<void> work, asio::cancellation_slot slot, End end)
 {
     asio::co_spawn(context, std::move(work), cancellable<End>(slot, std::move(end)));
+}
+
+/// The same in a scope.
+template <class End>
+void spawn_in_scope(asio::io_context& context, asio::awaitable<void> work, asio::cancellation_slot slot,
+                    End end, call_context about)
+{
+    keel::co_spawn(context, std::move(work), cancellable<End>(slot, std::move(end)), std::move(about));
 }
 
 } // namespace keel::simulated

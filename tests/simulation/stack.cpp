@@ -67,13 +67,12 @@ std::optional<duration> stack::shortest_limit() const
 bool stack::straight_inside(std::size_t index) const
 {
     return std::none_of(parts.begin() + static_cast<std::ptrdiff_t>(index) + 1, parts.end(),
-                        [](auto const& p) { return p.waits || p.what == kind::retry; });
+                        [](auto const& p) { return p.delays; });
 }
 
 std::size_t stack::reached_at_once() const
 {
-    auto const first = std::find_if(parts.begin(), parts.end(),
-                                    [](auto const& p) { return p.waits || p.what == kind::retry; });
+    auto const first = std::find_if(parts.begin(), parts.end(), [](auto const& p) { return p.delays; });
     return static_cast<std::size_t>(first - parts.begin());
 }
 
@@ -99,8 +98,8 @@ stack stack_maker::make(std::string name, std::uint32_t most)
         }
     }
     for (auto const& p : s.parts) {
-        auto const is_gate =
-            p.what == kind::circuit_breaker || p.what == kind::bulkhead || p.what == kind::rate_limiter;
+        auto const is_gate = p.what == kind::circuit_breaker || p.what == kind::bulkhead ||
+                             p.what == kind::rate_limiter || p.what == kind::users_gate;
         auto const known = std::any_of(shared_.begin(), shared_.end(),
                                        [&](auto const& other) { return other.name == p.name; });
         if (is_gate && !known) shared_.push_back(p);
@@ -108,32 +107,54 @@ stack stack_maker::make(std::string name, std::uint32_t most)
     if (random_.one_in(3)) s.parts.push_back(make_classifier_of_values());
     if (random_.one_in(3)) s.parts.push_back(make_classifier_of_failures());
 
-    std::vector<any_part> handles;
-    for (auto const& p : s.parts) handles.push_back(*p.handle);
+    s.made.emplace(build(std::move(name), s.parts));
+    return s;
+}
+
+stack stack_maker::make_inner(std::string name, std::uint32_t most)
+{
+    auto const others = std::exchange(shared_, {});
+    auto s = make(std::move(name), most);
+    shared_ = others;
+    return s;
+}
+
+/// Of one list, or of two pipelines in a pipeline: it is the same.
+pipeline stack_maker::build(std::string name, std::vector<part> const& parts)
+{
+    std::vector<any_part> outer;
+    std::vector<any_part> inner;
+    auto const in_two = random_.one_in(4);
+    for (auto const& p : parts)
+        (in_two && outer.size() * 2 >= parts.size() ? inner : outer).push_back(*p.handle);
     pipeline_options options;
     options.name = std::move(name);
     options.sink = log_;
-    s.made.emplace(std::move(options), handles);
-    return s;
+    if (!in_two) return {std::move(options), outer};
+    return pipeline(std::move(options), pipeline(pipeline_options{}, outer),
+                    pipeline(pipeline_options{}, inner));
 }
 
 part stack_maker::draw(stack const& so_far)
 {
-    switch (random_.below(11)) {
+    switch (random_.below(13)) {
     case 0:
     case 1:
     case 2: return make_timeout();
     case 3:
-    case 4: {
-        auto const retries = std::count_if(so_far.parts.begin(), so_far.parts.end(),
-                                           [](auto const& p) { return p.what == kind::retry; });
-        return retries < 2 ? make_retry(so_far.most_attempts()) : make_timeout();
+    case 4:
+    case 11: {
+        auto const loops = std::count_if(so_far.parts.begin(), so_far.parts.end(),
+                                         [](auto const& p) { return p.attempts > 1; });
+        if (loops >= 2) return make_timeout();
+        return random_.one_in(3) ? make_users_loop() : make_retry(so_far.most_attempts());
     }
     case 5:
     case 6: return make_circuit_breaker();
     case 7:
     case 8: return make_bulkhead();
     case 9: return make_rate_limiter();
+    case 10: return make_users_gate();
     default: return make_fallback();
     }
 }
@@ -261,6 +282,7 @@ part stack_maker::make_retry(std::uint64_t attempts_so_far)
     retry_options o;
     o.name = name_of("re");
     part p{.what = kind::retry, .name = o.name};
+    p.delays = true;
     if (attempts_so_far == 1 && random_.one_in(12)) {
         constant c;
         c.base = 5ms;
@@ -362,7 +384,7 @@ part stack_maker::make_bulkhead()
     if (random_.one_in(2)) o.max_wait = random_.milliseconds(0, 20);
     part p{.what = kind::bulkhead, .name = o.name};
     p.concurrent = o.max_concurrent;
-    p.waits = o.max_queue > 0;
+    p.delays = o.max_queue > 0;
     p.text = number(o.max_concurrent) + " + " + number(o.max_queue) +
              (o.max_wait ? ", wait " + to_string(*o.max_wait) : "");
     p.handle.emplace(bulkhead(std::move(o)));
@@ -380,7 +402,7 @@ part stack_maker::make_rate_limiter()
     o.algorithm = random_.one_in(2) ? rate_algorithm::token_bucket : rate_algorithm::gcra;
     part p{.what = kind::rate_limiter, .name = o.name};
     p.rate = o;
-    p.waits = o.max_wait > duration::zero();
+    p.delays = o.max_wait > duration::zero();
     p.text = number(o.permits) + " per " + to_string(o.per) + ", burst " + number(*o.burst) + ", wait " +
              to_string(o.max_wait) + (o.algorithm == rate_algorithm::gcra ? ", gcra" : "");
     p.handle.emplace(rate_limiter(std::move(o)));
@@ -447,6 +469,29 @@ part stack_maker::make_fallback()
     default: break;
     }
     p.handle.emplace(std::move(f));
+    return p;
+}
+
+part stack_maker::make_users_gate()
+{
+    part p{.what = kind::users_gate, .name = name_of("ug")};
+    auto const most = random_.between(1, 8);
+    p.delays = true;
+    p.text = number(most);
+    p.handle.emplace(
+        std::shared_ptr<gate>(std::make_shared<users_gate>(p.name, most, random_.word(), user_)));
+    return p;
+}
+
+part stack_maker::make_users_loop()
+{
+    part p{.what = kind::users_loop, .name = name_of("ul")};
+    auto const pause = random_.milliseconds(0, 10);
+    p.attempts = random_.between(2, 3);
+    p.delays = true;
+    p.text = number(p.attempts) + " every " + to_string(pause);
+    p.handle.emplace(std::shared_ptr<loop const>(
+        std::make_shared<users_loop const>(p.name, p.attempts, pause, random_.word(), user_)));
     return p;
 }
 

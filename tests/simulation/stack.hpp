@@ -3,6 +3,7 @@
 #include "event_log.hpp"
 #include "live.hpp"
 #include "stream.hpp"
+#include "users_policies.hpp"
 
 #include <keel/keel.hpp>
 
@@ -15,10 +16,6 @@
 
 namespace keel::simulated {
 
-/// What the predicates, listeners and functions of the simulated user throw.
-struct users_mistake
-{};
-
 enum class kind : std::uint8_t
 {
     timeout,
@@ -27,6 +24,8 @@ enum class kind : std::uint8_t
     bulkhead,
     rate_limiter,
     fallback,
+    users_gate,
+    users_loop,
     classifier
 };
 
@@ -43,7 +42,7 @@ struct part
     std::uint32_t attempts = 1;      ///< A retry starts what is inside it this often at most.
     std::size_t concurrent = 0;      ///< Of a bulkhead.
     rate_limiter_options rate{};     ///< Of a rate limiter.
-    bool waits = false;              ///< A call may spend time here on its way in.
+    bool delays = false; ///< A call may spend time here on its way in, or come out of it to go in again.
 };
 
 /// A pipeline of random policies in a random order.
@@ -51,6 +50,7 @@ struct stack
 {
     std::vector<part> parts; ///< Outermost first.
     std::optional<pipeline> made;
+    std::optional<std::uint16_t> inner; ///< The stack that its operations make calls through.
 
     std::string text() const;
     part const* find(std::string_view name) const;
@@ -85,14 +85,21 @@ public:
     /// \param most how many policies at most, classifiers not counted; 1 or more
     stack make(std::string name, std::uint32_t most);
 
+    /// The same, but with policies of its own. For calls inside of calls: if the two could need a permit of
+    /// the same bulkhead, they could wait for each other for ever.
+    stack make_inner(std::string name, std::uint32_t most);
+
 private:
     part draw(stack const& so_far);
+    pipeline build(std::string name, std::vector<part> const&);
     part make_timeout();
     part make_retry(std::uint64_t attempts_so_far);
     part make_circuit_breaker();
     part make_bulkhead();
     part make_rate_limiter();
     part make_fallback();
+    part make_users_gate();
+    part make_users_loop();
     part make_classifier_of_values();
     part make_classifier_of_failures();
 

@@ -50,11 +50,12 @@ public:
     {
         log_->tell([this](telemetry::event const& e) { book_.happened(e); });
         stack_maker maker(random_, live(book_.alive), log_);
-        auto const stacks = random_.between(1, 3);
-        for (auto i = 0U; i < stacks; ++i) {
+        outer_stacks_ = random_.between(1, 3);
+        for (auto i = 0U; i < outer_stacks_; ++i) {
             auto const most = random_.between(1, 8);
             book_.stacks.push_back(maker.make("p" + std::to_string(i), most));
         }
+        if (random_.one_in(2)) nest(maker);
     }
 
     void live_through(std::uint32_t calls)
@@ -93,6 +94,13 @@ private:
         time_point until;
         verdict meaning;
     };
+
+    void nest(stack_maker& maker)
+    {
+        auto const most = random_.between(1, 4);
+        for (auto& s : book_.stacks) s.inner = static_cast<std::uint16_t>(outer_stacks_);
+        book_.stacks.push_back(maker.make_inner("inner", most));
+    }
 
     void change_weather()
     {
@@ -171,31 +179,28 @@ private:
     void start_one()
     {
         auto const number = static_cast<std::uint32_t>(book_.calls.size());
-        auto const through = random_.below(static_cast<std::uint32_t>(book_.stacks.size()));
+        auto const through = random_.below(outer_stacks_);
         auto& record = book_.open_call(static_cast<std::uint16_t>(through), random_.word());
         record.sky = sky_;
-        record.carries_error = random_.one_in(3);
+        record.how = draw_manner(random_);
         auto const is_cancelled = random_.one_in(8);
-        if (is_cancelled) {
-            record.signal = std::make_unique<asio::cancellation_signal>();
-            record.accepts_partial = random_.one_in(3);
-        }
-        auto const by_outcome = !random_.one_in(5);
-        start_call(simulation_.context(), book_, number, by_outcome, duration::zero());
+        if (is_cancelled) record.signal = std::make_unique<asio::cancellation_signal>();
+        start_call(simulation_.context(), book_, number, duration::zero());
         if (!is_cancelled) return;
         static constexpr std::array types{asio::cancellation_type::terminal,
                                           asio::cancellation_type::terminal, asio::cancellation_type::partial,
                                           asio::cancellation_type::total};
         auto const type = random_.pick(types);
         auto const after = random_.milliseconds(0, 40);
-        spawn_call(simulation_.context(), cancel_later(&book_, number, after, type), {},
-                   [this](std::exception_ptr e) { book_.require(!e, "a canceller failed"); });
+        spawn(simulation_.context(), cancel_later(&book_, number, after, type), {},
+              [this](std::exception_ptr e) { book_.require(!e, "a canceller failed"); });
     }
 
     stream random_;
     std::shared_ptr<event_log> log_;
     testing::simulation simulation_;
     book book_;
+    std::uint32_t outer_stacks_ = 0;
     weather sky_{};
     std::uint32_t most_gap_ = 1;
     std::deque<held_permit> held_;

@@ -40,10 +40,10 @@ struct tally
     std::uint64_t failed = 0;
 };
 
-std::vector<interference> every_interference(std::uint32_t calls)
+std::vector<interference> every_interference(std::uint32_t callers)
 {
     std::vector<interference> all;
-    for (auto call = 0U; call < calls; ++call)
+    for (auto call = 0U; call < callers; ++call)
         for (auto const type : {asio::cancellation_type::terminal, asio::cancellation_type::partial,
                                 asio::cancellation_type::total})
             all.push_back({interference::kind::cancel, call, type});
@@ -58,7 +58,7 @@ public:
     sweep_of(std::uint64_t seed, tally& t) : seed_(seed), tally_(t)
     {
         scene undisturbed(seed_);
-        all_ = every_interference(undisturbed.calls());
+        all_ = every_interference(undisturbed.callers());
         text_ = undisturbed.text();
         base_ = undisturbed.run(0, {});
         ++tally_.scenes;

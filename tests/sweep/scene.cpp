@@ -49,28 +49,41 @@ scene::scene(std::uint64_t seed, std::ostream* text)
     stack_maker maker(random, live(book_.alive), log_);
     auto const most = random.between(1, 8);
     book_.stacks.push_back(maker.make("p", most));
+    if (random.one_in(3)) {
+        auto const most_inside = random.between(1, 4);
+        book_.stacks.front().inner = 1;
+        book_.stacks.push_back(maker.make_inner("inner", most_inside));
+    }
 
     weather sky;
     sky.errors = random.pick(std::array<std::uint16_t, 3>{100, 400, 800});
     sky.slow = 200;
     sky.odd = random.pick(std::array<std::uint16_t, 3>{100, 400, 800});
-    auto const callers = random.between(1, 4);
-    for (auto i = 0U; i < callers; ++i) {
+    callers_ = random.between(1, 4);
+    for (auto i = 0U; i < callers_; ++i) {
         auto& record = book_.open_call(0, random.word());
         record.sky = sky;
-        record.carries_error = random.one_in(3);
-        record.accepts_partial = random.one_in(3);
+        record.how = simulated::draw_manner(random);
         record.signal = std::make_unique<asio::cancellation_signal>();
-        auto const by_outcome = !random.one_in(5);
         static constexpr std::array<std::uint32_t, 6> offsets{0, 0, 0, 1, 3, 8};
         auto const after = std::chrono::milliseconds(random.pick(offsets));
-        simulated::start_call(simulation_.context(), book_, i, by_outcome, after);
+        simulated::start_call(simulation_.context(), book_, i, after);
     }
 }
 
 scene::~scene() { simulation_.destroy(); }
 
-std::string scene::text() const { return book_.stacks.front().text(); }
+std::string scene::text() const
+{
+    std::string all;
+    for (auto const& s : book_.stacks) all += (all.empty() ? "" : "; inner: ") + s.text();
+    return all;
+}
+
+void scene::drop_handles()
+{
+    for (auto& s : book_.stacks) s.drop_handles();
+}
 
 std::uint64_t scene::steps(std::uint64_t most)
 {
@@ -93,7 +106,7 @@ run_end scene::run(std::uint64_t point, interference const& how)
         simulation_.destroy();
     }
     check_permits_home(book_, book_.now());
-    book_.stacks.front().drop_handles();
+    drop_handles();
     check_nothing_leaks(book_);
     end.hash = log_->hash();
     end.cancelled = how.what == interference::kind::cancel && book_.calls[how.call].cancelled;
@@ -107,7 +120,7 @@ void scene::interfere(interference const& how)
     case interference::kind::none: return;
     case interference::kind::cancel: break;
     case interference::kind::destroy: book_.close(); return simulation_.destroy();
-    case interference::kind::drop: return book_.stacks.front().drop_handles();
+    case interference::kind::drop: return drop_handles();
     }
     auto const cancel = [this, how] { book_.cancel(how.call, how.type); };
     if (known::cancelling_from_outside_is_unsafe)
@@ -129,9 +142,10 @@ void scene::check_cancelled(std::uint32_t call)
     if (!record.end) return;
     auto const limit = book_.stacks.front().shortest_limit();
     auto const had_expired = limit && record.cancelled_at - record.began >= *limit;
+    auto const is_late = record.deadline && record.ended_at >= *record.deadline;
     auto const by = record.end->by;
     book_.require(by == ended_by::caller || record.end->ok || by == ended_by::predicate ||
-                      (by == ended_by::timeout && had_expired),
+                      (by == ended_by::timeout && had_expired) || (by == ended_by::deadline && is_late),
                   call, "was cancelled, and says it was ended otherwise");
 }
 

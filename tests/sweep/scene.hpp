@@ -56,13 +56,15 @@ public:
     scene(scene const&) = delete;
     scene& operator=(scene const&) = delete;
 
-    std::uint32_t calls() const { return static_cast<std::uint32_t>(book_.calls.size()); }
+    /// How many callers there are.
+    std::uint32_t callers() const { return callers_; }
     std::string text() const;
 
     /// Runs to the point before handler number `point`, interferes there, and runs to the end.
     run_end run(std::uint64_t point, interference const&);
 
 private:
+    void drop_handles();
     std::uint64_t steps(std::uint64_t most);
     void interfere(interference const&);
     void check_cancelled(std::uint32_t call);
@@ -70,6 +72,7 @@ private:
     std::shared_ptr<simulated::event_log> log_;
     testing::simulation simulation_;
     book book_;
+    std::uint32_t callers_ = 0;
 };
 
 } // namespace keel::sweep
