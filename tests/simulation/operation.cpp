@@ -187,6 +187,7 @@ asio::awaitable<T> perform(book* b, std::uint32_t call, std::uint32_t attempt, a
     case behaviour::unwinds:
         heard = !co_await sleep_through(long_after);
         if (heard) {
+            co_await asio::this_coro::throw_if_cancelled(false); // else a cancelled coroutine awaits nothing
             auto const unwound = b->now() + what.unwinding;
             co_await sleep_undisturbed(unwound);
             abort_operation();

@@ -1,4 +1,4 @@
-// keel_sweep [--all] [--scenes N] [--seed S]: interferes with random scenes between any two handlers.
+// keel_sweep [--all] [--scenes N] [--seed S [--point P]]: interferes with random scenes between any two handlers.
 //
 // Each scene (a few calls through a random stack) is run once to find its points: before each handler of the
 // event loop, and after the last. Then it is run from the beginning for each point and each interference:
@@ -7,6 +7,7 @@
 //   --all       every point and every interference; without it 20 of them for each scene, at random
 //   --scenes N  scenes 1 to N; default 300
 //   --seed S    only scene S, with every point
+//   --point P   only that point, and every event written
 //
 // The last line is `N passed, M failed`. Exit status 0 only if nothing failed and something ran; 2 for a
 // wrong command line.
@@ -72,6 +73,16 @@ public:
             for (auto const& how : all_) once(point, how);
     }
 
+    void one_point(std::uint64_t point)
+    {
+        std::cout << "undisturbed:\n";
+        (void)scene(seed_, &std::cout).run(0, {});
+        for (auto const& how : all_) {
+            std::cout << how.text() << ":\n";
+            once(point, how, &std::cout);
+        }
+    }
+
     void some_points(unsigned runs)
     {
         stream random(seed_, 1);
@@ -83,9 +94,9 @@ public:
     }
 
 private:
-    void once(std::uint64_t point, interference const& how)
+    void once(std::uint64_t point, interference const& how, std::ostream* text = nullptr)
     {
-        auto end = scene(seed_).run(point, how);
+        auto end = scene(seed_, text).run(point, how);
         // What nobody hears of must change nothing.
         auto const is_unheard = how.what == interference::kind::drop ||
                                 (how.what == interference::kind::cancel && !end.cancelled);
@@ -122,7 +133,7 @@ std::optional<std::uint64_t> number(std::string_view text)
 
 int usage(std::string const& why)
 {
-    std::cerr << "keel_sweep: " << why << "\nusage: keel_sweep [--all] [--scenes N] [--seed S]\n";
+    std::cerr << "keel_sweep: " << why << "\nusage: keel_sweep [--all] [--scenes N] [--seed S [--point P]]\n";
     return 2;
 }
 
@@ -133,6 +144,7 @@ int main(int argc, char** argv)
     auto all = false;
     std::uint64_t scenes = 300;
     std::optional<std::uint64_t> only;
+    std::optional<std::uint64_t> point;
     for (auto i = 1; i < argc; ++i) {
         std::string_view const option(argv[i]);
         std::string_view const value(i + 1 < argc ? argv[i + 1] : "");
@@ -147,6 +159,10 @@ int main(int argc, char** argv)
             if (!n) return usage("--seed needs a number");
             only = n;
             ++i;
+        } else if (option == "--point") {
+            if (!n || !only) return usage("--point needs a number, and --seed before it");
+            point = n;
+            ++i;
         } else {
             return usage("unknown option " + std::string(option));
         }
@@ -157,7 +173,9 @@ int main(int argc, char** argv)
     auto const last = only.value_or(scenes);
     for (auto seed = first; seed <= last; ++seed) {
         sweep_of sweep(seed, t);
-        if (all || only)
+        if (point)
+            sweep.one_point(*point);
+        else if (all || only)
             sweep.every_point();
         else
             sweep.some_points(20);
