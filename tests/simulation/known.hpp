@@ -4,15 +4,6 @@
 /// to false when the defect is mended, and remove it.
 namespace keel::simulated::known {
 
-/// A timeout whose grace period runs keeps the call from hearing of the end of an outer limit: with
-/// `timeout{10ms, grace 2ms}, timeout{5ms, grace 19ms}` around a deaf operation the call ends at 24 ms and
-/// not at 12 ms.
-inline constexpr bool inner_grace_delays_outer_limit = true;
-
-/// Of two limits that pass at the same instant only the outer one counts: `timeout{10ms, cooperate},
-/// timeout{10ms, abandon}` waits for a deaf operation.
-inline constexpr bool equal_limits_obey_the_outer = true;
-
 /// A reservation that is given back lets a later call be admitted at the same moment as one that has reserved
 /// already, so that more calls start in an interval than `burst + t * permits / per`.
 inline constexpr bool given_back_reservations_overbook = true;

@@ -74,7 +74,7 @@ call::action call::enter(timeout_step const& step)
 {
     auto const limit = policy::timeout(step.options);
     auto const own = limit.deadline(now_());
-    at(index_) = timeout_slot{own, until, owner_};
+    at(index_) = timeout_slot{own, own, until, owner_};
     if (own < until) {
         until = own;
         owner_ = index_;

@@ -126,6 +126,7 @@ private:
     struct timeout_slot
     {
         time_point own_deadline;
+        time_point due; ///< When it is to be asked next: at its deadline, and at the end of its patience.
         time_point outer_deadline;
         step_index outer_owner;
         bool grace_given = false;
@@ -204,7 +205,8 @@ private:
     void dropped() noexcept override;
     void turn_came() override;
     void time_is_up();
-    void watch_next_timeout();
+    step_index outermost_expired();
+    step_index ask_expired();
 
     void give_everything_back() noexcept;
 
@@ -238,7 +240,7 @@ private:
 
     // The attempt that is running, or ran last.
     std::shared_ptr<attempt_base> running_; ///< Null while it runs in place.
-    step_index watched_ = nobody;           ///< The timeout whose deadline is armed while it runs.
+    step_index left_by_ = nobody;           ///< The timeout that has left it behind.
     step_index expired_ = nobody;           ///< The timeout that cut it short.
     alternative const* answering_ = nullptr;
     failure failure_{};
