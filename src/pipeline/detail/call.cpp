@@ -308,6 +308,7 @@ void call::time_is_up()
     if (running && running->finished()) return;
     // A result that is ready at this very instant still counts: whatever is runnable now runs first.
     if (!std::exchange(last_turn_, true)) return arm(now_(), now_());
+    if (!running) caller_cancelled_ = caller_cancelled_ || scope_->is_cancelled_above(*this);
     if (!caller_cancelled_) {
         cut_short_ = true;
         expired_ = outermost_expired();
