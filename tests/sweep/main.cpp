@@ -1,4 +1,5 @@
-// keel_sweep [--all] [--scenes N] [--seed S [--point P]]: interferes with random scenes between any two handlers.
+// keel_sweep [--all] [--scenes N] [--seed S [--point P]]: interferes with random scenes between any two
+// handlers.
 //
 // Each scene (a few calls through a random stack) is run once to find its points: before each handler of the
 // event loop, and after the last. Then it is run from the beginning for each point and each interference:

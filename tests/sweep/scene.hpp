@@ -67,7 +67,7 @@ private:
     void drop_handles();
     std::uint64_t steps(std::uint64_t most);
     void interfere(interference const&);
-    void check_cancelled(std::uint32_t call);
+    void check_cancelled(interference const&);
 
     std::shared_ptr<simulated::event_log> log_;
     testing::simulation simulation_;
