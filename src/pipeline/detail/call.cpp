@@ -117,7 +117,6 @@ void call::going_in()
     if (!scope_) return;
     scope_->enter(*this);
     if (until == never) return;
-    watched_ = owner_;
     last_turn_ = false;
     arm(until, now_());
 }
@@ -158,7 +157,6 @@ void call::watch(std::shared_ptr<attempt_base> running)
 {
     running_ = std::move(running);
     running_->waited_for_by(this);
-    watched_ = owner_;
     last_turn_ = false;
     supervised(true);
     if (until != never) arm(until, now_());
@@ -223,8 +221,8 @@ void call::misjudged(failure&& thrown)
 void call::leave_behind(std::shared_ptr<attempt_base> const& running)
 {
     answering_ = nullptr;
-    auto luggage = std::make_shared<orphan_luggage>(terms_->by, watched_, context());
-    for (auto i = index_; i > watched_ + 1; --i) {
+    auto luggage = std::make_shared<orphan_luggage>(terms_->by, left_by_, context());
+    for (auto i = index_; i > left_by_ + 1; --i) {
         auto const* const step = std::get_if<gate_step>(&plan_.steps[i - 1]);
         auto const* const taken = std::get_if<gate_slot>(&at(i - 1));
         if (!step || !taken || !step->held->holds_capacity()) continue;
@@ -355,41 +353,56 @@ void call::time_is_up()
     if (running && running->finished()) return;
     // A result that is ready at this very instant still counts: whatever is runnable now runs first.
     if (!std::exchange(last_turn_, true)) return arm(now_(), now_());
+    if (!running) caller_cancelled_ = caller_cancelled_ || scope_->is_cancelled_above(*this);
     if (!caller_cancelled_) {
         cut_short_ = true;
-        if (watched_ != nobody) expired_ = std::min(expired_, watched_); // the outermost that has expired
+        expired_ = outermost_expired();
     }
     if (!running) {
-        watch_next_timeout();
+        (void)ask_expired();
         if (!std::exchange(wants_cancel, true)) scope_->root.emit(asio::cancellation_type::terminal);
         return;
     }
     running->cancel();
     if (running->finished()) return;
-    if (watched_ == nobody) return watch_next_timeout();
-
-    auto& own = std::get<timeout_slot>(at(watched_));
-    auto limit = policy::timeout(std::get<timeout_step>(plan_.steps[watched_]).options, own.grace_given);
-    auto const decision = limit.expired(now_());
-    own.grace_given = true;
-    if (auto const* more = std::get_if<policy::await_until>(&decision)) return arm(more->at, now_());
-    if (std::holds_alternative<policy::await_operation>(decision)) return watch_next_timeout();
+    left_by_ = ask_expired();
+    if (left_by_ == nobody) return;
     running->waited_for_by(nullptr);
     resume();
 }
 
-/// The operation takes its time to unwind. Another limit, further in or further out, may be less patient with
-/// it.
-void call::watch_next_timeout()
+/// `nobody`: it is one that the call has inherited.
+call::step_index call::outermost_expired()
+{
+    if (inherited_ <= now_()) return nobody;
+    for (step_index i = 0; i < index_; ++i) {
+        auto const* const slot = std::get_if<timeout_slot>(&at(i));
+        if (slot && slot->own_deadline <= now_()) return i;
+    }
+    return nobody;
+}
+
+/// The operation takes its time to unwind. Each timeout that has passed has a patience of its own, and each
+/// that has not may be less patient: whoever is the first to give up leaves it behind.
+/// \returns who has given up; `nobody`: all wait, and will be asked again
+call::step_index call::ask_expired()
 {
     auto next = never;
     for (step_index i = 0; i < index_; ++i) {
-        auto const* const slot = std::get_if<timeout_slot>(&at(i));
-        if (!slot || slot->own_deadline <= now_() || slot->own_deadline >= next) continue;
-        next = slot->own_deadline;
-        watched_ = i;
+        auto* const slot = std::get_if<timeout_slot>(&at(i));
+        if (!slot) continue;
+        if (slot->due <= now_()) {
+            auto const& options = std::get<timeout_step>(plan_.steps[i]).options;
+            auto limit = policy::timeout(options, std::exchange(slot->grace_given, true));
+            auto const decision = limit.expired(now_());
+            if (std::holds_alternative<policy::abandon_operation>(decision)) return i;
+            auto const* const more = std::get_if<policy::await_until>(&decision);
+            slot->due = more ? more->at : never;
+        }
+        next = std::min(next, slot->due);
     }
     if (next != never) arm(next, now_());
+    return nobody;
 }
 
 // --- the end

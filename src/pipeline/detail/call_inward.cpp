@@ -76,7 +76,7 @@ call::action call::enter(timeout_step const& step)
 {
     auto const limit = policy::timeout(step.options);
     auto const own = limit.deadline(now_());
-    at(index_) = timeout_slot{own, until, owner_};
+    at(index_) = timeout_slot{own, own, until, owner_};
     if (own < until) {
         until = own;
         owner_ = index_;
@@ -118,7 +118,7 @@ call::action call::enter(loop_step const& step)
 
 call::action call::begin_attempt()
 {
-    if (attempts++ > 0) failure_ = {};
+    ++attempts;
     if (traced_) attempt_began_ = now_();
     return run_operation();
 }
@@ -171,6 +171,13 @@ void call::pause_over()
     if (auto const* const step = std::get_if<retry_step>(&plan_.steps[index_]))
         return retry_pause_over(*step);
     if (caller_cancelled_) return fail_by_caller();
+    go_in_again();
+}
+
+/// The attempt before, or its rejection, is forgotten: what the next one returns is judged by itself.
+void call::go_in_again()
+{
+    failure_ = {};
     ++index_;
     stage_ = stage::inward;
 }
@@ -187,8 +194,7 @@ void call::retry_pause_over(retry_step const& step)
         own.retrying = true;
         own.charged = step.budget ? step.budget->cost(own.cause) : 0;
         own.loop.attempt_started();
-        ++index_;
-        stage_ = stage::inward;
+        go_in_again();
     }
 }
 

@@ -133,6 +133,7 @@ private:
     struct timeout_slot
     {
         time_point own_deadline;
+        time_point due; ///< When it is to be asked next: at its deadline, and at the end of its patience.
         time_point outer_deadline;
         step_index outer_owner;
         bool grace_given = false;
@@ -176,6 +177,7 @@ private:
     void reservation_over();
     void pause_over();
     void retry_pause_over(retry_step const&);
+    void go_in_again();
     void go_in(grant pass);
     bool has_run_out_of_time();
 
@@ -215,7 +217,8 @@ private:
     void turn_came() override;
     void call_off() override;
     void time_is_up();
-    void watch_next_timeout();
+    step_index outermost_expired();
+    step_index ask_expired();
 
     bool is_inside_another() const noexcept;
     void tell_attempt_ended();
@@ -255,7 +258,7 @@ private:
 
     // The attempt that is running, or ran last.
     std::shared_ptr<attempt_base> running_; ///< Null while it runs in place.
-    step_index watched_ = nobody;           ///< The timeout whose deadline is armed while it runs.
+    step_index left_by_ = nobody;           ///< The timeout that has left it behind.
     step_index expired_ = nobody;           ///< The timeout that cut it short.
     alternative const* answering_ = nullptr;
     failure failure_{};
