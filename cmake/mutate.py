@@ -151,7 +151,7 @@ def statement_mutants(text, tokens):
         first, second = tokens[i], tokens[i + 1]
         if first.text == "return" and end > i + 1:
             returned = text[second.start:tokens[end].start].strip()
-            if returned not in ("{}", "std::nullopt", "true", "false"):
+            if returned not in ("{}", "0", "std::nullopt", "true", "false"):
                 yield Mutant(second.start, tokens[end].start, "{}")
         elif first.text not in NO_STATEMENT and not (first.kind == second.kind == "word"):
             yield Mutant(first.start, tokens[end].start, "")

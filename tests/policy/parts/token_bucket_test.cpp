@@ -115,6 +115,14 @@ TEST(token_bucket, what_is_given_back_never_makes_it_more_than_full)
 
 // Time in odd order
 
+TEST(token_bucket, what_is_given_back_counts_as_of_the_latest_time)
+{
+    token_bucket bucket(10, 1s, 5, 5);
+    ASSERT_EQ(bucket.take(5, at(0s), 0ns), at(0s));
+    bucket.give_back(1, at(200ms));
+    EXPECT_EQ(bucket.available(at(100ms)), 3);
+}
+
 TEST(token_bucket, an_earlier_time_adds_nothing_and_loses_nothing)
 {
     token_bucket bucket(10, 1s, 5, 5);
