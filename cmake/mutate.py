@@ -8,9 +8,13 @@ passed. One that does not compile is not counted.
 Survivors that no test can kill stand in tests/mutation/survivors.txt, each with the reason; they are left out of
 the count. The last line is `killed K of M (x %)`. Fails when that is below 95 %, or when the list explains a mutant
 that is killed or no longer there.
+
+Outcomes are kept below the build folder for as long as neither code nor tests change, so that a run that was stopped
+goes on where it was.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -373,14 +377,48 @@ def files_to_mutate(only):
     return chosen
 
 
-def try_all(shop, work, jobs):
-    """Outcomes of (file, text, mutant) in the order of `work`."""
+class Memory:
+    """Outcomes of earlier runs of the same code and tests, one line each."""
+
+    def __init__(self, build):
+        self.path = build / "outcomes" / self.digest()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        self.known = {tuple(key): outcome for key, outcome in map(json.loads, lines)}
+
+    @staticmethod
+    def digest():
+        every = hashlib.sha256()
+        for name in Workshop.found("src/core/*", "src/policy/**/*.cpp", "include/keel/core/*", "tests/core/*",
+                                   "include/keel/policy/**/*.hpp", "tests/policy/**/*.cpp", "tests/support/*",
+                                   "tests/traces/*.?pp", "tests/traces/reference/*"):
+            every.update(name.encode() + (ROOT / name).read_bytes())
+        return every.hexdigest()[:16]
+
+    @staticmethod
+    def key(name, mutant):
+        return (name, *mutant)
+
+    def add(self, key, outcome):
+        self.known[key] = outcome
+        with self.path.open("a") as lines:
+            lines.write(json.dumps([key, outcome]) + "\n")
+
+
+def try_all(shop, memory, work, jobs, seconds):
+    """Outcomes of (file, text, mutant) in the order of `work`; None when the time is up."""
+    deadline = time.monotonic() + seconds if seconds else None
     benches = SimpleQueue()
     for number in range(jobs):
         benches.put(Bench(shop, number))
 
     def one(item):
         name, text, mutant = item
+        key = memory.key(name, mutant)
+        if key in memory.known:
+            return memory.known[key]
+        if deadline and time.monotonic() > deadline:
+            return None
         bench = benches.get()
         try:
             return bench.outcome(name, applied(text, mutant))
@@ -388,7 +426,11 @@ def try_all(shop, work, jobs):
             benches.put(bench)
 
     with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(one, work)
+        for item, outcome in zip(work, pool.map(one, work)):
+            key = memory.key(item[0], item[2])
+            if outcome and key not in memory.known:
+                memory.add(key, outcome)
+            yield outcome
 
 
 def check_baseline(shop):
@@ -408,6 +450,7 @@ def main():
                          help="only files whose path holds PART; may be repeated")
     options.add_argument("--sample", type=int, metavar="N", help="only N mutants, drawn at random")
     options.add_argument("--seed", type=int, default=1, metavar="S", help="for --sample (1)")
+    options.add_argument("--seconds", type=int, metavar="N", help="stop after N seconds; the next run goes on")
     options.add_argument("--list", action="store_true", help="print the mutants and stop")
     options.add_argument("--table", action="store_true", help="print the results of earlier full runs and stop")
     options.add_argument("--compiler", default=os.environ.get("CXX", "g++"))
@@ -434,7 +477,7 @@ def main():
     with ThreadPoolExecutor(given.j) as pool:
         shop.prepare(pool)
     check_baseline(shop)
-    return report(given, files, work, try_all(shop, work, given.j))
+    return report(given, files, work, try_all(shop, Memory(given.build), work, given.j, given.seconds))
 
 
 def report(given, files, work, outcomes):
@@ -443,8 +486,12 @@ def report(given, files, work, outcomes):
     counts = {name: dict.fromkeys(("killed", "timeout", "survived", "equivalent", "broken"), 0) for name in files}
     alive = set()
     unexplained = []
+    left = 0
     for (name, text, mutant), outcome in zip(work, outcomes):
         key = (name, *shown(text, mutant))
+        if outcome is None:
+            left += 1
+            continue
         if outcome == "survived":
             alive.add(key)
             outcome = "equivalent" if key in reasons else "survived"
@@ -453,6 +500,9 @@ def report(given, files, work, outcomes):
             print(f"survived: {name}:{unexplained[-1][1]}\n- {key[1]}\n+ {key[2]}", flush=True)
         counts[name][outcome] += 1
 
+    if left:
+        print(f"stopped after {given.seconds} s: {left} of {len(work)} mutants are left")
+        return 3
     full = given.sample is None
     if full:
         for name in files:
