@@ -5,12 +5,12 @@ A mutant is src/policy or include/keel/policy with one token or statement change
 policy tests and the reference traces, and run. Killed: a test failed, crashed or took too long. Survived: all
 passed. One that does not compile is not counted.
 
-Survivors that no test can kill stand in tests/mutation/survivors.txt, each with the reason; they are left out of
-the count. The last line is `killed K of M (x %)`. Fails when that is below 95 %, or when the list explains a mutant
-that is killed or no longer there.
+Every survivor must stand in tests/mutation/survivors.txt with the reason why no test can kill it, and counts as one
+all the same. The last line is `killed K of M (x %)`. Fails when that is below 95 % of all policies, when a survivor is
+not explained, or when the list explains a mutant that is killed or no longer there.
 
-Outcomes are kept below the build folder for as long as neither code nor tests change, so that a run that was stopped
-goes on where it was.
+Outcomes are kept below the build folder, so that a run that was stopped goes on where it was: a kill for as long as
+the code stays the same, a survival only until a test changes.
 """
 
 import argparse
@@ -146,6 +146,18 @@ def statement_end(tokens, at):
     return None
 
 
+def is_declaration(statement):
+    """Whether a type and a name stand before the first `=`, bracket or end."""
+    head = []
+    for token in statement:
+        if token.text in ("=", "(", "{", ";"):
+            break
+        head.append(token)
+    if len(head) < 2 or head[-1].kind != "word":
+        return False
+    return head[-2].kind == "word" or (len(head) > 2 and head[-2].text in (">", "*", "&"))
+
+
 def statement_mutants(text, tokens):
     """Statements vanish; what is returned becomes `{}`."""
     for i in statement_starts(tokens):
@@ -157,7 +169,7 @@ def statement_mutants(text, tokens):
             returned = text[second.start:tokens[end].start].strip()
             if returned not in ("{}", "0", "std::nullopt", "true", "false"):
                 yield Mutant(second.start, tokens[end].start, "{}")
-        elif first.text not in NO_STATEMENT and not (first.kind == second.kind == "word"):
+        elif first.text not in NO_STATEMENT and not is_declaration(tokens[i:end + 1]):
             yield Mutant(first.start, tokens[end].start, "")
 
 
@@ -377,32 +389,48 @@ def files_to_mutate(only):
     return chosen
 
 
+def digest_of(*patterns):
+    every = hashlib.sha256()
+    for name in Workshop.found(*patterns):
+        every.update(name.encode() + (ROOT / name).read_bytes())
+    return every.hexdigest()[:16]
+
+
 class Memory:
-    """Outcomes of earlier runs of the same code and tests, one line each."""
+    """Outcomes of earlier runs, one line each. A kill holds while the code stays the same, a survival only while the
+    tests do, too."""
+
+    CORE = ("src/core/*", "include/keel/core/*")
+    TESTS = ("tests/core/*", "tests/policy/**/*.cpp", "tests/support/*", "tests/traces/*.?pp",
+             "tests/traces/reference/*")
 
     def __init__(self, build):
-        self.path = build / "outcomes" / self.digest()
+        self.path = build / "outcomes"
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        lines = self.path.read_text().splitlines() if self.path.exists() else []
-        self.known = {tuple(key): outcome for key, outcome in map(json.loads, lines)}
+        self.tests = digest_of(*self.TESTS)
+        self.code = {}
+        self.known = {}
+        for line in self.path.read_text().splitlines() if self.path.exists() else []:
+            key, outcome, tests = json.loads(line)
+            self.known[tuple(key)] = (outcome, tests)
 
-    @staticmethod
-    def digest():
-        every = hashlib.sha256()
-        for name in Workshop.found("src/core/*", "src/policy/**/*.cpp", "include/keel/core/*", "tests/core/*",
-                                   "include/keel/policy/**/*.hpp", "tests/policy/**/*.cpp", "tests/support/*",
-                                   "tests/traces/*.?pp", "tests/traces/reference/*"):
-            every.update(name.encode() + (ROOT / name).read_bytes())
-        return every.hexdigest()[:16]
+    def key(self, name, mutant):
+        if name not in self.code:
+            of_policies = "parts/*" if "parts" not in name else "**/*.?pp"
+            own = Path(name).stem + ".?pp"
+            self.code[name] = digest_of(*self.CORE, *(f"{folder}/{pattern}" for pattern in (of_policies, own)
+                                                      for folder in ("src/policy", "include/keel/policy")))
+        return (self.code[name], name, *mutant)
 
-    @staticmethod
-    def key(name, mutant):
-        return (name, *mutant)
+    def recall(self, name, mutant):
+        outcome, tests = self.known.get(self.key(name, mutant), (None, None))
+        return None if outcome == "survived" and tests != self.tests else outcome
 
-    def add(self, key, outcome):
-        self.known[key] = outcome
+    def add(self, name, mutant, outcome):
+        key = self.key(name, mutant)
+        self.known[key] = (outcome, self.tests)
         with self.path.open("a") as lines:
-            lines.write(json.dumps([key, outcome]) + "\n")
+            lines.write(json.dumps([key, outcome, self.tests]) + "\n")
 
 
 def try_all(shop, memory, work, jobs, seconds):
@@ -414,9 +442,9 @@ def try_all(shop, memory, work, jobs, seconds):
 
     def one(item):
         name, text, mutant = item
-        key = memory.key(name, mutant)
-        if key in memory.known:
-            return memory.known[key]
+        known = memory.recall(name, mutant)
+        if known:
+            return known
         if deadline and time.monotonic() > deadline:
             return None
         bench = benches.get()
@@ -426,10 +454,9 @@ def try_all(shop, memory, work, jobs, seconds):
             benches.put(bench)
 
     with ThreadPoolExecutor(jobs) as pool:
-        for item, outcome in zip(work, pool.map(one, work)):
-            key = memory.key(item[0], item[2])
-            if outcome and key not in memory.known:
-                memory.add(key, outcome)
+        for (name, _, mutant), outcome in zip(work, pool.map(one, work)):
+            if outcome and not memory.recall(name, mutant):
+                memory.add(name, mutant, outcome)
             yield outcome
 
 
@@ -483,7 +510,7 @@ def main():
 def report(given, files, work, outcomes):
     reasons = explained()
     started = time.monotonic()
-    counts = {name: dict.fromkeys(("killed", "timeout", "survived", "equivalent", "broken"), 0) for name in files}
+    counts = {name: dict.fromkeys(("killed", "timeout", "survived", "explained", "broken"), 0) for name in files}
     alive = set()
     unexplained = []
     left = 0
@@ -494,7 +521,7 @@ def report(given, files, work, outcomes):
             continue
         if outcome == "survived":
             alive.add(key)
-            outcome = "equivalent" if key in reasons else "survived"
+            outcome = "explained" if key in reasons else "survived"
         if outcome == "survived":
             unexplained.append((key, text.count("\n", 0, mutant.start) + 1))
             print(f"survived: {name}:{unexplained[-1][1]}\n- {key[1]}\n+ {key[2]}", flush=True)
@@ -513,12 +540,13 @@ def report(given, files, work, outcomes):
 
     total = {what: sum(count[what] for count in counts.values()) for what in next(iter(counts.values()))}
     killed = total["killed"] + total["timeout"]
-    valid = killed + total["survived"]
+    valid = killed + total["survived"] + total["explained"]
     share = 100 * killed / valid if valid else 100.0
     print(f"{len(files)} files, {time.monotonic() - started:.0f} s; {total['timeout']} killed by time, "
-          f"{total['equivalent']} equivalent, {total['broken']} did not compile, {len(unexplained)} unexplained")
+          f"{total['explained']} survivors explained, {len(unexplained)} not, {total['broken']} did not compile")
     print(f"killed {killed} of {valid} ({share:.1f} %)")
-    return 1 if stale or share < THRESHOLD else 0
+    too_few = share < THRESHOLD and full and not given.file
+    return 1 if too_few or stale or unexplained else 0
 
 
 def result_file(build, name):
@@ -532,7 +560,7 @@ def save(build, name, count):
 
 
 def print_table(build, files):
-    print("| file | mutants | killed | of them by time | survived | share | equivalent |")
+    print("| file | mutants | killed | of them by time | survived | of them explained | share |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     sums = [0, 0, 0, 0, 0]
     for name in files:
@@ -541,10 +569,8 @@ def print_table(build, files):
             print(f"| `{name}` | not run | | | | | |")
             continue
         count = json.loads(path.read_text())
-        killed = count["killed"] + count["timeout"]
-        row = [killed + count["survived"], killed, count["timeout"], count["survived"], count["equivalent"]]
-        if not any(row):
-            continue  # nothing in it that could be changed
+        killed, survived = count["killed"] + count["timeout"], count["survived"] + count["explained"]
+        row = [killed + survived, killed, count["timeout"], survived, count["explained"]]
         sums = [a + b for a, b in zip(sums, row)]
         print_row(f"`{name}`", row)
     print_row("all", sums)
@@ -552,9 +578,9 @@ def print_table(build, files):
 
 
 def print_row(name, row):
-    mutants, killed, by_time, survived, equivalent = row
+    mutants, killed = row[:2]
     share = 100 * killed / mutants if mutants else 100.0
-    print(f"| {name} | {mutants} | {killed} | {by_time} | {survived} | {share:.1f} % | {equivalent} |")
+    print(f"| {name} | {' | '.join(map(str, row))} | {share:.1f} % |")
 
 
 if __name__ == "__main__":

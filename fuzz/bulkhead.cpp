@@ -1,4 +1,5 @@
-// The bulkhead against a list: who goes in, who waits, who has waited too long, and in which order.
+// The bulkhead against a list: who goes in with which weight, who waits, who has waited too long, who can
+// never fit any more, and in which order.
 
 #include "input.hpp"
 #include "law.hpp"
@@ -41,7 +42,12 @@ row members(waiter_list const& list)
 class game
 {
 public:
-    game(fuzz::input& in, policy::bulkhead& b) : in_(in), bulkhead_(b), time_(in) {}
+    game(fuzz::input& in, policy::bulkhead& b)
+        : in_(in),
+          bulkhead_(b),
+          time_(in),
+          size_(b.options().max_concurrent)
+    {}
 
     void play()
     {
@@ -49,21 +55,22 @@ public:
             turn();
             check();
         }
-        for (auto left = running_; left > 0 && left <= waiters_.size() + 256; left = running_) settle();
-        if (running_ == 0) law(queue_.empty(), "when all calls have ended nobody waits");
-        check();
+        for (; !passes_.empty(); check()) settle();
+        law(queue_.empty(), "when all calls have ended nobody waits");
+        law(running_ == 0, "when all calls have ended no permit is out");
     }
 
 private:
     void turn()
     {
-        switch (in_.below(8)) {
+        switch (in_.below(10)) {
         case 0: return time_.advance(in_);
         case 1: return approach_a_deadline();
         case 2: return admit_one_who_cannot_wait();
         case 3: return withdraw();
         case 4:
-        case 5: return running_ > 0 ? settle() : void();
+        case 5: return passes_.empty() ? void() : settle();
+        case 6: return resize();
         default: return admit();
         }
     }
@@ -78,15 +85,17 @@ private:
         auto& self = waiters_[in_.below(waiters_.size())];
         if (self.queued) return;
         self.deadline = saturating_add(time_.now(), in_.length());
+        self.weight = weight();
         auto const late = expire();
         waiter_list expired;
         auto const answer = bulkhead_.admit(time_.now(), self, expired);
         law(members(expired) == late, "admit finds those whose deadline has come, in order");
-        if (has_place()) return granted(answer);
+        if (goes_in(self.weight)) return granted(answer, self.weight);
 
-        auto const may_wait = queue_.size() < bulkhead_.options().max_queue && self.deadline > time_.now();
+        auto const may_wait = queue_.size() < bulkhead_.options().max_queue && self.deadline > time_.now() &&
+                              self.weight <= size_;
         law(answer == (may_wait ? admission::queued() : admission::refused(errc::bulkhead_full)),
-            "a call waits exactly when the queue has room and its deadline is still to come");
+            "a call waits exactly when it can ever fit, the queue has room and its deadline is to come");
         law(self.queued == may_wait, "a waiter knows whether it is queued");
         law(!may_wait || !self.granted, "who has just begun to wait holds nothing");
         if (may_wait) queue_.push_back(&self);
@@ -94,35 +103,66 @@ private:
 
     void admit_one_who_cannot_wait()
     {
+        auto const units = weight();
         auto const late = expire();
         waiter_list expired;
-        auto const answer = bulkhead_.admit(time_.now(), expired);
+        auto const answer = bulkhead_.admit(time_.now(), expired, units);
         law(members(expired) == late, "admit finds those whose deadline has come, in order");
-        if (has_place()) return granted(answer);
+        if (goes_in(units)) return granted(answer, units);
         law(answer == admission::refused(errc::bulkhead_full), "a full bulkhead refuses");
     }
 
-    void granted(admission const& answer)
+    /// Any, mostly 1.
+    std::uint32_t weight() { return in_.flag() ? 1 : in_.count<std::uint32_t>(); }
+
+    void granted(admission const& answer, std::uint32_t units)
     {
-        law(answer == admission::granted({0, time_.now(), 1}), "a free place is given at once");
-        ++running_;
+        law(answer == admission::granted({0, time_.now(), units}), "a free place is given at once");
+        take(answer.pass);
+    }
+
+    void take(grant pass)
+    {
+        running_ += pass.weight;
+        passes_.push_back(pass);
     }
 
     void settle()
     {
         auto const late = expire();
-        --running_;
-        row next;
-        for (; running_ < bulkhead_.options().max_concurrent && !queue_.empty(); ++running_) {
-            next.push_back(queue_.front());
-            queue_.erase(queue_.begin());
-        }
-        auto const turns = bulkhead_.settle({}, time_.now());
+        auto const at = passes_.begin() +
+                        static_cast<std::ptrdiff_t>(in_.below(std::min<std::size_t>(256, passes_.size())));
+        auto const pass = *at;
+        passes_.erase(at);
+        running_ -= pass.weight;
+        auto const next = let_in();
+        auto const turns = bulkhead_.settle(pass, time_.now());
         law(members(turns.expired) == late, "settle finds those whose deadline has come, in order");
-        law(members(turns.granted) == next, "a free permit goes to the first waiter and to nobody else");
+        check_granted(turns, next);
+    }
+
+    void resize()
+    {
+        size_ = std::max<std::size_t>(in_.count<std::size_t>(), 1);
+        auto gone = expire();
+        auto const never_fits = [&](auto const* w) { return w->weight > size_; };
+        std::copy_if(queue_.begin(), queue_.end(), std::back_inserter(gone), never_fits);
+        std::erase_if(queue_, never_fits);
+        auto const next = let_in();
+        auto const turns = bulkhead_.resize(size_, time_.now());
+        law(members(turns.expired) == gone, "resize ends the wait of the late, then of those too heavy");
+        check_granted(turns, next);
+    }
+
+    void check_granted(policy::bulkhead::turns const& turns, row const& next) const
+    {
+        law(members(turns.granted) == next, "free permits go to the first waiters and to nobody else");
         for (auto const* w : next)
-            law(w->granted && !w->queued && w->pass == grant{0, time_.now(), 1},
-                "who is woken holds a permit");
+            law(w->granted && !w->queued && w->pass == grant{0, time_.now(), w->weight},
+                "who is woken holds a permit of its weight");
+        for (auto const* w = turns.expired.front(); w != nullptr; w = w->next)
+            law(!w->granted && !w->queued, "whose wait is over holds nothing");
+        law(queue_.empty() || !fits(queue_.front()->weight), "nobody is left waiting beside room enough");
     }
 
     void withdraw()
@@ -135,6 +175,17 @@ private:
         if (waits) queue_.erase(place);
     }
 
+    /// The first waiters, for as long as each has room.
+    row let_in()
+    {
+        row next;
+        for (; !queue_.empty() && fits(queue_.front()->weight); queue_.erase(queue_.begin())) {
+            next.push_back(queue_.front());
+            take({0, time_.now(), queue_.front()->weight});
+        }
+        return next;
+    }
+
     row expire()
     {
         row late;
@@ -144,16 +195,21 @@ private:
         return late;
     }
 
-    bool has_place() const { return running_ < bulkhead_.options().max_concurrent; }
+    bool fits(std::uint32_t units) const { return running_ < size_ && units <= size_ - running_; }
+    /// Nobody overtakes who waits.
+    bool goes_in(std::uint32_t units) const { return queue_.empty() && fits(units); }
 
     void check() const
     {
         auto const seen = bulkhead_.snapshot();
+        law(seen.max_concurrent == size_, "it has the size it was given last");
         law(seen.running == running_, "permits out are permits in and those still held");
-        law(seen.running <= seen.max_concurrent, "no more calls run than max_concurrent");
         law(seen.waiting == queue_.size(), "the queue is as long as it says");
         law(seen.waiting <= seen.max_queue, "no more calls wait than max_queue");
-        law(seen.waiting == 0 || seen.running == seen.max_concurrent, "nobody waits beside a free place");
+        law(seen.waiting == 0 || !passes_.empty(), "nobody waits for a permit that nobody holds");
+        law(bulkhead_.is_queue_empty() == queue_.empty(), "it knows whether anybody waits");
+        for (std::uint32_t units : {1U, 2U, 7U, ~0U})
+            law(bulkhead_.has_room(units) == goes_in(units), "it has room for whom admit would let in");
     }
 
     fuzz::input& in_;
@@ -161,7 +217,9 @@ private:
     fuzz::timeline time_;
     std::array<waiter, 12> waiters_{};
     row queue_{};
-    std::size_t running_ = 0;
+    std::vector<grant> passes_{};
+    std::size_t size_;
+    std::size_t running_ = 0; ///< Units.
 };
 
 } // namespace

@@ -171,6 +171,7 @@ private:
         auto const now = time_.now();
         auto const before = breaker_.snapshot(now);
         auto const stale = pass.generation != generation_;
+        check_promises(pass, what);
         auto const counted = breaker_.settle(pass, what, now);
 
         law(counted == (!stale && what != verdict::ignored), "what is neither stale nor ignored is counted");
@@ -183,6 +184,24 @@ private:
         auto const failed = what == verdict::failure || what == verdict::throttled;
         outcomes_.push_back({failed, o_.slow_call && saturating_sub(now, pass.at) > *o_.slow_call, now});
         judge(failed);
+    }
+
+    /// What lets its users spare it the time.
+    void check_promises(grant pass, verdict what) const
+    {
+        auto const slow = o_.slow_call && saturating_sub(time_.now(), pass.at) > *o_.slow_call;
+        if (what == verdict::success && !slow && breaker_.is_safe_from_success()) {
+            auto after = breaker_;
+            after.settle(pass, what, time_.now());
+            law(after.state() == circuit_state::closed, "a success that is safe leaves the circuit closed");
+        }
+        if (!breaker_.is_timeless() || state_ != circuit_state::closed) return;
+        auto told = breaker_;
+        auto untold = breaker_;
+        pass.at = {};
+        law(told.settle(pass, what, time_.now()) == untold.settle(pass, what, {}) &&
+                told.state() == untold.state(),
+            "without slow calls and a window of time, no outcome needs the time");
     }
 
     void judge(bool failed)
@@ -284,6 +303,10 @@ private:
         law(seen.window == window(), "the window holds the outcomes of this generation that are in it");
         law(seen.consecutive_failures == failures_in_a_row(), "it counts the failures in a row");
         law(seen.trials_in_flight == in_flight_, "trials out are trials in and those in flight");
+        law(breaker_.is_timeless() == (!o_.slow_call && !std::holds_alternative<time_window>(o_.window)),
+            "time is of no matter exactly without slow calls and a window of time");
+        law(!breaker_.is_safe_from_success() || state_ == circuit_state::closed,
+            "only a closed circuit is safe from success");
         law(seen.opens_until.has_value() == (state_ == circuit_state::open),
             "only an open circuit has an end");
     }

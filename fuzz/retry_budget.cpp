@@ -62,6 +62,7 @@ public:
         if (auto const* k = std::get_if<success_bucket>(&o.kind)) milli_ = 1000 * k->size;
         if (auto const* k = std::get_if<failure_threshold>(&o.kind)) milli_ = 1000 * k->max_tokens;
         if (auto const* k = std::get_if<retry_cost>(&o.kind)) milli_ = 1000 * k->capacity;
+        most_ = milli_;
     }
 
     void call_started(time_point now)
@@ -121,6 +122,8 @@ public:
         return std::max<wide>(0, income + reserve - wide(recent(retries_, now)) * 100) / 100;
     }
 
+    bool is_full() const { return milli_ == most_; }
+    bool counts_calls() const { return o_.kind.index() == 2 || o_.kind.index() == 3; }
     std::size_t milli() const { return milli_; }
     std::size_t calls() const { return calls_; }
     std::size_t running() const { return running_; }
@@ -140,6 +143,7 @@ private:
 
     retry_budget_options const& o_;
     std::size_t milli_ = 0;
+    std::size_t most_ = 0;
     std::size_t calls_ = 0;
     std::size_t running_ = 0;
     std::vector<time_point> requests_{};
@@ -163,11 +167,10 @@ public:
 private:
     void turn()
     {
-        auto const now = time_.now();
         switch (in_.below(8)) {
         case 0: return time_.advance(in_);
-        case 1: budget_.call_started(now); return model_.call_started(now);
-        case 2: budget_.call_ended(); return model_.call_ended();
+        case 1: return start_call();
+        case 2: return end_call();
         case 3: return succeed();
         case 4: budget_.failed(); return model_.failed();
         case 5: budget_.retry_ended(); return model_.retry_ended();
@@ -177,11 +180,37 @@ private:
 
     retry_cause cause() { return in_.flag() ? retry_cause::timeout : retry_cause::error; }
 
+    void start_call()
+    {
+        auto const before = budget_.snapshot(time_.now());
+        budget_.call_started(time_.now());
+        law(budget_.counts_calls() || same(before), "a kind that counts no calls can be spared them");
+        model_.call_started(time_.now());
+    }
+
+    void end_call()
+    {
+        auto const before = budget_.snapshot(time_.now());
+        budget_.call_ended();
+        law(budget_.counts_calls() || same(before), "a kind that counts no calls can be spared them");
+        model_.call_ended();
+    }
+
     void succeed()
     {
         auto const refund = in_.flag() ? budget_.cost(cause()) : 0;
+        auto const before = budget_.snapshot(time_.now());
+        auto const was_full = budget_.is_full();
         budget_.succeeded(refund);
+        law(!was_full || same(before), "a success changes nothing in a full budget");
         model_.succeeded(refund);
+    }
+
+    bool same(retry_budget_snapshot const& before) const
+    {
+        auto const now = budget_.snapshot(time_.now());
+        return now.available == before.available && now.tokens_milli == before.tokens_milli &&
+               now.active_calls == before.active_calls && now.active_retries == before.active_retries;
     }
 
     void retry(retry_cause why)
@@ -207,6 +236,8 @@ private:
         if (std::holds_alternative<concurrency_share>(kind))
             law(seen.active_calls == model_.calls() && seen.active_retries == model_.running(),
                 "it counts what is in flight");
+        law(budget_.is_full() == model_.is_full(), "it is full exactly when it holds all it can");
+        law(budget_.counts_calls() == model_.counts_calls(), "two kinds count calls");
         law(seen.tokens_milli == model_.milli(), "it holds the tokens that were paid in and not spent");
         if (!std::holds_alternative<retry_cost>(kind) || budget_.cost(retry_cause::error) > 0)
             law((seen.available > 0) == budget_.has_retry(retry_cause::error, now),

@@ -36,10 +36,12 @@ wide sum(time_point t, duration d) { return clamped(wide(t.time_since_epoch().co
 void play(fuzz::input& in, timeout_options const& o)
 {
     fuzz::timeline time(in);
-    policy::timeout machine(o);
+    auto const grace_given = in.flag();
+    policy::timeout machine(o, grace_given);
     law(machine.deadline(time.now()).time_since_epoch().count() == sum(time.now(), o.limit),
         "the deadline is `limit` after the start, up to the end of time");
-    law(machine.snapshot().limit == o.limit && !machine.snapshot().in_grace, "it begins without grace");
+    law(machine.snapshot().limit == o.limit && machine.snapshot().in_grace == grace_given,
+        "it begins with the grace that was given before");
 
     auto const grace = o.on_expiry.grace();
     for (auto turns = 0; turns < 8; ++turns) {
@@ -48,10 +50,10 @@ void play(fuzz::input& in, timeout_options const& o)
         auto const* const wait = std::get_if<policy::await_until>(&action);
         law(std::holds_alternative<policy::await_operation>(action) == !grace,
             "it waits for ever exactly when there is no grace");
-        law((wait != nullptr) == (grace && turns == 0), "grace is given once");
+        law((wait != nullptr) == (grace && turns == 0 && !grace_given), "grace is given once");
         law(!wait || wait->at.time_since_epoch().count() == sum(time.now(), *grace),
             "grace ends `grace` after the limit passed");
-        law(machine.snapshot().in_grace == grace.has_value(), "it says that it is in grace");
+        law(machine.snapshot().in_grace == (grace.has_value() || grace_given), "it says that it is in grace");
     }
 }
 
