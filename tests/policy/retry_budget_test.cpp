@@ -474,6 +474,53 @@ TEST(retry_budget, shows_how_many_retries_its_tokens_pay_for)
 
 // Options
 
+// What spares its users a call
+
+TEST(retry_budget, only_the_window_and_the_share_count_calls)
+{
+    EXPECT_FALSE(budget(of(success_bucket{})).counts_calls());
+    EXPECT_FALSE(budget(of(failure_threshold{})).counts_calls());
+    EXPECT_TRUE(budget(of(ratio_window{})).counts_calls());
+    EXPECT_TRUE(budget(of(concurrency_share{})).counts_calls());
+    EXPECT_FALSE(budget(of(retry_cost{})).counts_calls());
+}
+
+TEST(retry_budget, a_success_changes_nothing_while_the_tokens_are_all_there)
+{
+    budget bucket(of(success_bucket{3, 0.5}));
+    EXPECT_TRUE(bucket.is_full());
+    EXPECT_TRUE(try_retry(bucket));
+    EXPECT_FALSE(bucket.is_full());
+    bucket.succeeded(0);
+    EXPECT_FALSE(bucket.is_full());
+    bucket.succeeded(0);
+    EXPECT_TRUE(bucket.is_full());
+
+    budget threshold(of(failure_threshold{3, 1}));
+    EXPECT_TRUE(threshold.is_full());
+    threshold.failed();
+    EXPECT_FALSE(threshold.is_full());
+    threshold.succeeded(0);
+    EXPECT_TRUE(threshold.is_full());
+
+    budget priced(of(retry_cost{10, 5, 5}));
+    EXPECT_TRUE(priced.is_full());
+    EXPECT_TRUE(try_retry(priced));
+    EXPECT_FALSE(priced.is_full());
+    priced.succeeded(5);
+    EXPECT_TRUE(priced.is_full());
+}
+
+TEST(retry_budget, a_success_never_changes_a_window_or_a_share)
+{
+    for (auto const& options : {of(ratio_window{}), of(concurrency_share{})}) {
+        budget b(options);
+        EXPECT_TRUE(b.is_full());
+        EXPECT_TRUE(try_retry(b));
+        EXPECT_TRUE(b.is_full());
+    }
+}
+
 TEST(retry_budget, the_default_options_of_every_kind_are_in_range)
 {
     EXPECT_EQ(validate(of(success_bucket{})).list(), faults{});

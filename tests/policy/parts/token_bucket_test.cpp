@@ -140,6 +140,14 @@ TEST(token_bucket, a_wait_told_to_one_who_comes_with_an_earlier_time_is_long_eno
     EXPECT_EQ(bucket.take(1, at(1100ms), 0ns), at(1100ms));
 }
 
+TEST(token_bucket, one_who_comes_with_an_earlier_time_and_finds_enough_need_not_wait)
+{
+    token_bucket bucket(10, 1s, 5, 5);
+    ASSERT_EQ(bucket.take(4, at(1s), 0ns), at(1s));
+    EXPECT_EQ(bucket.when(1, at(950ms)), at(950ms));
+    EXPECT_EQ(bucket.take(1, at(950ms), 0ns), at(950ms));
+}
+
 // Extremes
 
 constexpr auto most = std::numeric_limits<std::uint32_t>::max();
