@@ -20,6 +20,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -311,7 +312,8 @@ class Bench:
     def __init__(self, shop, number):
         self.shop = shop
         self.folder = shop.folder / f"bench{number}"
-        self.folder.mkdir(exist_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)  # a run that was ended by force leaves its last mutant here
+        self.folder.mkdir()
 
     def outcome(self, name, text):
         """killed, timeout, survived, or broken for what does not compile."""
