@@ -112,8 +112,8 @@ private:
         law(answer == admission::refused(errc::bulkhead_full), "a full bulkhead refuses");
     }
 
-    /// Any, mostly 1.
-    std::uint32_t weight() { return in_.flag() ? 1 : in_.count<std::uint32_t>(); }
+    /// Any from 1, mostly 1.
+    std::uint32_t weight() { return in_.flag() ? 1 : std::max(in_.count<std::uint32_t>(), 1U); }
 
     void granted(admission const& answer, std::uint32_t units)
     {

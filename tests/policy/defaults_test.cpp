@@ -131,6 +131,29 @@ TEST(defaults, of_every_retry_budget)
     EXPECT_EQ(s.available | s.tokens_milli | s.active_calls | s.active_retries, 0U);
 }
 
+TEST(options, are_shown_as_they_were_given)
+{
+    bulkhead_options b;
+    b.name = "rooms";
+    b.max_queue = 7;
+    EXPECT_EQ(policy::bulkhead(b).options().name, "rooms");
+    EXPECT_EQ(policy::bulkhead(b).options().max_queue, 7U);
+    circuit_breaker_options c;
+    c.name = "fuse";
+    c.min_calls = 7;
+    EXPECT_EQ(policy::circuit_breaker(c).options().name, "fuse");
+    EXPECT_EQ(policy::circuit_breaker(c).options().min_calls, 7U);
+    rate_limiter_options r;
+    r.name = "quota";
+    r.permits = 7;
+    EXPECT_EQ(policy::rate_limiter(r).options().name, "quota");
+    EXPECT_EQ(policy::rate_limiter(r).options().permits, 7U);
+    retry_budget_options const share{concurrency_share{0.5, 7}};
+    policy::retry_budget const budget(share);
+    ASSERT_TRUE(std::holds_alternative<concurrency_share>(budget.options().kind));
+    EXPECT_EQ(std::get<concurrency_share>(budget.options().kind).min_retries, 7U);
+}
+
 TEST(defaults, of_timeout_and_fallback)
 {
     timeout_options const t;
