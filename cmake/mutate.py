@@ -250,8 +250,12 @@ class Workshop:
                 header.write_text("".join(f"#include <{name}>\n" for name in headers.split()))
                 self.must([self.compiler, *self.FLAGS, "-x", "c++-header", header, "-o", f"{header}.gch"])
         list(pool.map(self.compile_as_it_is, self.kind))
-        self.link_library(self.folder, {})
-        self.link_programs(self.folder, {})
+        try:
+            self.link_library(self.folder, {})
+            for kind in self.PROGRAMS:
+                self.link_program(self.folder, kind, {})
+        except Broken as error:
+            sys.exit(f"mutate: the tests cannot be linked:\n{error}")
 
     def must(self, command):
         code, output = run(command)
@@ -284,14 +288,19 @@ class Workshop:
         return [instead.get(source, self.object_of(source)) for source in self.sources[kind]]
 
     def link_library(self, folder, instead):
-        return run([self.compiler, "-shared", "-Wl,-soname,libpolicy.so", *self.objects("library", instead), "-o",
-                    folder / "libpolicy.so"])
+        self.link(["-shared", "-Wl,-soname,libpolicy.so", *self.objects("library", instead)], folder / "libpolicy.so")
 
-    def link_programs(self, folder, instead):
-        library = folder / "libpolicy.so"
-        self.must([self.compiler, *self.objects("test", instead), library, "-lgmock_main", "-lgmock", "-lgtest",
-                   "-lpthread", "-o", folder / "policy_tests"])
-        self.must([self.compiler, *self.objects("traces", instead), library, "-lboost_json", "-o", folder / "traces"])
+    PROGRAMS = {"test": ("policy_tests", ["-lgmock_main", "-lgmock", "-lgtest", "-lpthread"]),
+                "traces": ("traces", ["-lboost_json"])}
+
+    def link_program(self, folder, kind, instead):
+        name, libraries = self.PROGRAMS[kind]
+        self.link([*self.objects(kind, instead), folder / "libpolicy.so", *libraries], folder / name)
+
+    def link(self, what, target):
+        code, output = run([self.compiler, *what, "-o", target])
+        if code != 0:
+            raise Broken(output.decode(errors="replace"))
 
     def users_of(self, name):
         return [source for source in self.kind if (ROOT / name).resolve() in self.needs[source]]
@@ -317,45 +326,47 @@ class Bench:
 
     def outcome(self, name, text):
         """killed, timeout, survived, or broken for what does not compile."""
-        try:
-            programs = self.build(name, text)
-        except Broken:
-            return "broken"
-        for code in self.test(name, programs):
-            if code != 0:
-                return "timeout" if code is None else "killed"
-        return "survived"
-
-    def build(self, name, text):
-        """Returns the folder with the programs to run."""
         place = self.folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
-        instead = {}
         try:
-            for source in self.shop.users_of(name):
-                instead[source] = self.shop.object_of(source, self.folder)
-                code, _ = run(self.shop.compile_command(source, instead[source],
-                                                        place if source == name else None, [self.folder / "include"]))
+            for code in self.results(name, place):
                 if code != 0:
-                    raise Broken
+                    return "timeout" if code is None else "killed"
+        except Broken:
+            return "broken"
         finally:
             place.unlink()
-        if self.shop.link_library(self.folder, instead)[0] != 0:
-            raise Broken
-        if all(self.shop.kind[source] == "library" for source in instead):
-            return self.shop.folder
-        self.shop.link_programs(self.folder, instead)
-        return self.folder
+        return "survived"
 
-    def test(self, name, programs):
-        """Exit codes, one by one, the quickest to notice first."""
-        tests = [programs / "policy_tests", "--gtest_fail_fast", "--gtest_brief=1"]
+    def results(self, name, place):
+        """Exit codes of the tests, the quickest to notice first. What the later ones need is built only for them."""
+        self.shop.link_library(self.folder, self.compiled("library", name, place))
+        tests = [self.program("test", name, place), "--gtest_fail_fast", "--gtest_brief=1"]
         own = ":".join(f"{suite}.*" for suite in self.shop.suites_of(name))
         if own:
             yield self.run(tests + [f"--gtest_filter={own}"])
-        yield self.run([programs / "traces", ROOT / "tests/traces/reference"])
         yield self.run(tests)
+        yield self.run([self.program("traces", name, place), ROOT / "tests/traces/reference"])
+
+    def program(self, kind, name, place):
+        """The program of these tests: the one there is, unless a mutated header went into it."""
+        instead = self.compiled(kind, name, place)
+        if instead:
+            self.shop.link_program(self.folder, kind, instead)
+        return (self.folder if instead else self.shop.folder) / self.shop.PROGRAMS[kind][0]
+
+    def compiled(self, kind, name, place):
+        """New objects for the sources of this kind that see the mutant."""
+        instead = {}
+        for source in self.shop.users_of(name):
+            if self.shop.kind[source] == kind:
+                instead[source] = self.shop.object_of(source, self.folder)
+                code, _ = run(self.shop.compile_command(source, instead[source], place if source == name else None,
+                                                        [self.folder / "include"]))
+                if code != 0:
+                    raise Broken
+        return instead
 
     def run(self, command):
         environment = dict(os.environ, LD_LIBRARY_PATH=str(self.folder))

@@ -85,6 +85,7 @@ TEST(defaults, of_retry)
     EXPECT_EQ(s.attempts, 0U);
     EXPECT_EQ(s.max_attempts, std::nullopt);
     EXPECT_EQ(policy::give_up{}.why, retry_stop::none);
+    EXPECT_EQ(policy::retry(o).attempts(), 0U) << "before it has started";
 }
 
 TEST(defaults, of_every_back_off)
