@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace {
@@ -125,19 +126,23 @@ struct source
           value{in.word<std::int32_t>()},
           pipeline{in.text()},
           policy{in.text()},
+          instance{in.text()},
+          operation{in.text()},
           one{in.text()},
           two{in.text()},
           number{in.word<std::uint32_t>()},
           time{in.length()}
     {}
 
-    telemetry::origin by() const { return {pipeline, policy, time_point{}}; }
+    telemetry::origin by() const { return {pipeline, policy, time_point{}, instance, operation}; }
     error_code error() const { return {value, category}; }
 
     hostile_category category;
     int value;
     std::string_view pipeline;
     std::string_view policy;
+    std::string_view instance;
+    std::string_view operation;
     std::string_view one;
     std::string_view two;
     std::uint32_t number;
@@ -148,7 +153,9 @@ fields begun(std::string_view event, source const& s)
 {
     fields f{{"event", std::string(event)}};
     if (!s.pipeline.empty()) f.emplace_back("pipeline", s.pipeline);
+    if (!s.instance.empty()) f.emplace_back("instance", s.instance);
     if (!s.policy.empty()) f.emplace_back("policy", s.policy);
+    if (!s.operation.empty()) f.emplace_back("operation_name", s.operation);
     return f;
 }
 
@@ -202,6 +209,23 @@ sample sample_from(source const& s, std::size_t kind)
         f = begun("fell_back", s);
         add_error(f, s);
         return {t::fell_back{s.by(), s.error()}, f};
+    case 6: return {t::circuit_reset{s.by()}, begun("circuit_reset", s)};
+    case 7: return {t::circuit_ignored{s.by()}, begun("circuit_ignored", s)};
+    case 8:
+        f = begun("attempt_ended", s);
+        f.emplace_back("attempt", std::to_string(s.number));
+        f.emplace_back("verdict", s.one);
+        f.emplace_back("took", to_string(s.time));
+        add_error(f, s);
+        return {t::attempt_ended{s.by(), s.number, s.one, s.error(), s.time}, f};
+    case 9:
+        f = begun("call_ended", s);
+        f.emplace_back("attempts", std::to_string(s.number));
+        f.emplace_back("ended_by", s.one);
+        f.emplace_back("verdict", s.two);
+        f.emplace_back("took", to_string(s.time));
+        add_error(f, s);
+        return {t::call_ended{s.by(), s.number, s.one, s.two, s.error(), s.time}, f};
     default: return {t::orphan_ended{s.by()}, begun("orphan_ended", s)};
     }
 }
@@ -211,7 +235,7 @@ sample sample_from(source const& s, std::size_t kind)
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size)
 {
     fuzz::input in(data, size);
-    auto const kind = in.below(7);
+    auto const kind = in.below(std::variant_size_v<telemetry::event>);
     source const words(in);
     auto const sample = sample_from(words, kind);
     auto const line = telemetry::to_line(sample.what);
