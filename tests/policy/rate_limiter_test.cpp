@@ -276,6 +276,8 @@ TEST(rate_limiter, every_option_out_of_range_is_reported_at_once)
 TEST(rate_limiter, without_a_burst_only_the_permits_are_to_blame)
 {
     EXPECT_EQ(validate(rate_limiter_options{.permits = 0}).list(), (faults{{"permits", "0", "at least 1"}}));
+    EXPECT_EQ(validate(rate_limiter_options{.permits = 0, .burst = 5}).list(),
+              (faults{{"permits", "0", "at least 1"}}));
 }
 
 TEST(rate_limiter, the_period_is_above_zero_and_at_most_a_day)
@@ -309,6 +311,15 @@ TEST(rate_limiter, a_burst_so_large_that_the_arithmetic_would_overflow_is_out_of
         << "a quota per day";
     EXPECT_TRUE(validate(rate_limiter_options{.permits = 2, .per = 24h, .burst = 106'481}).empty());
     EXPECT_EQ(validate(rate_limiter_options{.permits = 2, .per = 24h, .burst = 106'482}).list().size(), 1U);
+    EXPECT_TRUE(validate(rate_limiter_options{.permits = 1, .per = 2s, .burst = 2'300'000'000}).empty())
+        << "exactly the longest";
+}
+
+TEST(rate_limiter, a_wait_is_not_negative)
+{
+    EXPECT_EQ(validate(rate_limiter_options{.max_wait = -1ns}).list(),
+              (faults{{"max_wait", "-1ns", "0 or more"}}));
+    EXPECT_TRUE(validate(rate_limiter_options{.max_wait = duration::max()}).empty());
 }
 
 TEST(rate_limiter, options_out_of_range_make_no_limiter)
