@@ -1,5 +1,7 @@
 #include <keel/async/bulkhead_registry.hpp>
 
+#include <stdexcept>
+
 namespace keel {
 namespace {
 

@@ -1,23 +1,16 @@
 #pragma once
 
 #include <keel/async/bulkhead.hpp>
+#include <keel/core/unknown_name.hpp>
 
 #include <cstddef>
 #include <initializer_list>
 #include <map>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace keel {
-
-/// Thrown when a registry is asked for a name it does not hold. `what()` gives the name and the known ones.
-class unknown_name : public std::out_of_range
-{
-public:
-    using std::out_of_range::out_of_range;
-};
 
 /// A fixed set of bulkheads by the name of the work they isolate:
 ///

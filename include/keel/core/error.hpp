@@ -38,6 +38,8 @@ enum class errc
     operation_not_owned = 10,
     /// The limited executor runs as many functions as it may, and its queue is full.
     queue_full = 11,
+    /// Every pipeline that the registry may hold is in use, so there is no room for another key's.
+    registry_full = 12,
 };
 
 /// Groups of errors, for code that asks "was it refused?" and not "by whom?".
