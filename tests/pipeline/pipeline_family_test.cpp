@@ -28,7 +28,7 @@ public:
     std::string_view name() const noexcept override { return "talker"; }
     admission admit(visit const&) override { return admission::granted({}); }
     void settle(grant, verdict, visit const&) noexcept override {}
-    std::string_view state_to_keep(time_point) const noexcept override { return says; }
+    std::string_view state_to_keep(time_point) const noexcept override { return says.load(); }
 
     std::atomic<char const*> says{""};
 };
