@@ -154,6 +154,13 @@ void call::watched(asio::cancellation_state const& state)
     caller_cancelled_ = caller_cancelled_ || is_cancelled(state);
 }
 
+void call::means_to(std::size_t step, std::optional<judgement> own)
+{
+    auto& all = rare().meanings;
+    if (all.size() <= step) all.resize(step + 1);
+    all[step] = own;
+}
+
 void call::ended(bool has_value, judgement what)
 {
     auto const by = answering_ ? keel::ended_by::fallback : keel::ended_by::operation;
@@ -264,6 +271,7 @@ void call::reject(errc why, std::optional<time_point> retry_at)
 /// How long from now nobody need try again, if anybody knows.
 std::optional<duration> call::hint()
 {
+    if (auto const* const own = own_meaning(); own && own->retry_after) return own->retry_after;
     if (hint_ || !failure_.retry_at) return hint_;
     return std::max(duration::zero(), saturating_sub(*failure_.retry_at, now_()));
 }

@@ -80,6 +80,8 @@ public:
     /// It has ended, one way or another. Takes back a cancellation that was the call's own.
     void come_out(asio::cancellation_state);
 
+    /// What the attempt that is about to be reported as ended means to a step that has rules of its own.
+    void means_to(std::size_t step, std::optional<judgement>);
     /// The operation, or the fallback, has ended. Its error or exception is in `why`.
     /// \param has_value whether it returned something
     void ended(bool has_value, judgement what);
@@ -149,8 +151,9 @@ private:
         std::vector<any_slot> slots;                      ///< In place of `few_`, for a longer pipeline.
         std::vector<std::unique_ptr<retry_slot>> retries; ///< All but the first.
         std::vector<std::unique_ptr<loop_run>> loops;
-        std::shared_ptr<void> kept;            ///< The operation.
-        std::shared_ptr<failure const> failed; ///< What a fallback that may be left behind answers.
+        std::vector<std::optional<judgement>> meanings; ///< By step; may be shorter.
+        std::shared_ptr<void> kept;                     ///< The operation.
+        std::shared_ptr<failure const> failed;          ///< What a fallback that may be left behind answers.
     };
 
     // Inwards.
@@ -179,6 +182,8 @@ private:
     action leave(retry_step const&);
     action leave(fallback_step const&);
     action leave(loop_step const&);
+    judgement const* own_meaning() const noexcept;
+    verdict verdict_here() const noexcept;
     verdict verdict_for(gate&);
     bool is_out_of_time() const noexcept;
     bool is_cancelled_by_caller() const noexcept;
