@@ -16,7 +16,7 @@ char const* text(errc e) noexcept
     case errc::unknown_name: return "no policy of that name is registered";
     case errc::fallback_type_mismatch:
         return "the fallback has no alternative of the operation's result type";
-    case errc::operation_not_owned: return "an operation that may be abandoned must own what it uses";
+    case errc::operation_not_owned: return "an operation that may outlive its call must own what it uses";
     case errc::queue_full: return "the queue of the limited executor is full";
     case errc::registry_full: return "every pipeline that the registry may hold is in use";
     }
