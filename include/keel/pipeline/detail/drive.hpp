@@ -1,7 +1,7 @@
 #pragma once
 
 #include <keel/async/detail/attempt.hpp>
-#include <keel/async/detail/errand.hpp>
+#include <keel/async/detail/errand_of.hpp>
 #include <keel/async/detail/result_slot.hpp>
 #include <keel/async/fallback.hpp>
 #include <keel/async/result_traits.hpp>
