@@ -407,7 +407,7 @@ TEST(pipeline_family, drops_an_entry_that_has_come_to_rest_at_the_next_sweep)
     hosts.ask("ill", t0, "open");
     EXPECT_EQ(hosts.family.sweep(t0 + 10min), 0u);
     hosts.last.at("ill")->says = "";
-    EXPECT_EQ(hosts.family.sweep(t0 + 11min), 1u);
+    EXPECT_EQ(hosts.family.sweep(t0 + 10min), 1u);
     EXPECT_TRUE(hosts.removals.at(0).lost.empty());
 }
 

@@ -26,6 +26,8 @@ namespace keel {
 /// Each operation gets a strand of the executor for itself, so the executor may have many threads. Refer to
 /// the executor by its own type: strands of an `any_io_executor` work, but cost more than twice as much.
 ///
+/// Do not give it a strand, which must not outlive its context.
+///
 /// A `limited_executor` is asked for a place first (`try_post`); any other executor takes everything.
 ///
 /// A cheap handle. The execution context must not be destroyed before the last call is made; calls that it
