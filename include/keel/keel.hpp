@@ -11,6 +11,7 @@
 #include <keel/graceful_stop.hpp>
 #include <keel/limited_executor.hpp>
 #include <keel/pipeline.hpp>
+#include <keel/pipeline_registry.hpp>
 #include <keel/rate_limiter.hpp>
 #include <keel/retry.hpp>
 #include <keel/retry_budget.hpp>

@@ -45,6 +45,13 @@ public:
         hand_over(machine_.settle(pass, time_for(v)));
     }
 
+    std::string_view state_to_keep(time_point) const noexcept override
+    {
+        auto const seen = snapshot();
+        if (seen.running > 0 || seen.waiting > 0) return "in use";
+        return seen.max_concurrent != machine_.options().max_concurrent ? "resized" : std::string_view();
+    }
+
     bool withdraw(turn_waiter& w) noexcept override
     {
         std::lock_guard lock(mutex_);

@@ -72,6 +72,13 @@ public:
         if (!open) telemetry::emit(observer().get(), telemetry::circuit_reset{visit{.now = at}.by(name())});
     }
 
+    /// What a closed circuit remembers of long ago is no loss.
+    std::string_view state_to_keep(time_point) const noexcept override
+    {
+        auto const now_in = state();
+        return now_in == circuit_state::closed ? std::string_view() : to_string(now_in);
+    }
+
     circuit_breaker_snapshot snapshot(time_point now) const
     {
         std::lock_guard lock(mutex_);

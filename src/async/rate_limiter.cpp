@@ -46,6 +46,14 @@ public:
         machine_.withdraw(pass, now);
     }
 
+    /// A new limiter would let a whole burst in.
+    std::string_view state_to_keep(time_point now) const noexcept override
+    {
+        std::lock_guard lock(mutex_);
+        auto const seen = started_ ? machine_.snapshot(now) : rate_limiter_snapshot();
+        return seen.available < std::int64_t{seen.burst} ? "spent" : std::string_view();
+    }
+
     rate_limiter_snapshot snapshot(time_point now) const
     {
         std::lock_guard lock(mutex_);

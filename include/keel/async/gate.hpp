@@ -97,6 +97,14 @@ public:
     /// Whether a permit stands for capacity in use, and so stays taken by an abandoned operation until it
     /// ends.
     virtual bool holds_capacity() const noexcept { return false; }
+
+    /// What would be lost if the gate were forgotten now and made anew: a word for people, such as `open`.
+    /// Empty: nothing. A `pipeline_family` asks before it drops an entry, while no call is inside. Only
+    /// looks; the words live as long as the gate. Default: nobody but the gate can tell, so it is kept.
+    virtual std::string_view state_to_keep([[maybe_unused]] time_point now) const noexcept
+    {
+        return "unknown";
+    }
 };
 
 } // namespace keel

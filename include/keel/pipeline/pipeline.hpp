@@ -58,6 +58,10 @@ struct pipeline_options
 class pipeline;
 class overridden_pipeline;
 
+namespace detail {
+struct custody;
+}
+
 /// What may stand in a pipeline's list: a policy of Keel, a `std::shared_ptr` to a gate or loop of the
 /// user's, a classifier, or another pipeline, whose parts then stand in its place.
 template <class P>
@@ -182,6 +186,7 @@ public:
 
 private:
     friend class overridden_pipeline;
+    friend struct detail::custody;
 
     static std::shared_ptr<detail::plan> begin(pipeline_options options)
     {

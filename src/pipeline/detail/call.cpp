@@ -109,6 +109,14 @@ void call::refuse(errc why)
     if (sink()) telemetry::emit(sink(), telemetry::rejected{origin(nobody), why, std::nullopt});
 }
 
+void call::turned_away(errc why)
+{
+    --attempts;
+    auto const step = static_cast<step_index>(plan_.runs->step);
+    fail_by_policy(why, verdict::ignored, keel::ended_by::rejection, step);
+    if (sink()) telemetry::emit(sink(), telemetry::rejected{origin(step), why, std::nullopt});
+}
+
 // --- the attempt
 // ------------------------------------------------------------------------------------------------
 

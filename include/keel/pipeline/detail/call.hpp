@@ -77,6 +77,11 @@ public:
     void keep(std::shared_ptr<void> operation) { rare().kept = std::move(operation); }
     void* kept() const noexcept { return rare_ ? rare_->kept.get() : nullptr; }
 
+    /// The executor on which the operation was to run has no place for it: the call is rejected.
+    void turned_away(errc why);
+    /// The operation is to run, or runs.
+    bool is_running() const noexcept { return stage_ == stage::running; }
+
     /// Time may have gone by in the user's code.
     void now_is_later() noexcept { now_.pass(); }
 
