@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Runs the workloads in all stacks, in turn, and writes build/bench/<workload>.json.
+
+    measure.py [--rounds 5] [--stacks keel,asio,tower,go,node] [--workloads w1,w1h,w2,w3,w4,w5] [--programs DIR]
+
+Within a workload the stacks take turns: keel, tower, asio, go, node, keel, ... so that what disturbs the machine for
+a while disturbs all of them. Each program warms up before it measures. A stack that cannot be built or run is left
+out, with the reason, which the file keeps.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+OUT = ROOT / "build" / "bench"
+
+WORKLOADS = ["w1", "w1h", "w2", "w3", "w4", "w5"]
+STACKS = ["keel", "tower", "asio", "go", "node"]
+PEERS = {"tower": "rust-tower", "go": "go", "node": "node"}
+NOTHING_IN = {("tower", "w5"): "tower has no breaker"}
+
+# What Google Benchmark adds to a name, and what is no figure of the workload.
+SUFFIX = re.compile(r"/(real_time|manual_time|iterations:\d+)\b")
+FIELDS = {"allocs", "alloc_bytes", "requested_bytes", "bytes", "node_bytes", "arm_ns", "disarm_ns"}
+
+LONGEST_RUN = 600  # seconds
+
+
+class Unavailable(Exception):
+    """A stack that cannot be built or run; says why."""
+
+
+def last_line(text):
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "no message"
+
+
+def run(command):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_RUN)
+    except (OSError, subprocess.TimeoutExpired) as failure:
+        raise Unavailable(str(failure)) from failure
+    if done.returncode != 0:
+        raise Unavailable(f"{Path(command[0]).name} ended with {done.returncode}: {last_line(done.stderr)}")
+    return done.stdout
+
+
+def prepare(stack, programs):
+    """The function (workload, round) -> rows of a stack, which it builds if it must."""
+    if stack in PEERS:
+        folder = OUT / "peers" / stack
+        run([str(HERE / "peers" / PEERS[stack] / "build.sh"), str(folder)])
+        return lambda workload, _: tab_separated(run([str(folder / "peer"), workload]))
+    program = programs / f"{stack}_bench"
+    if not program.is_file():
+        raise Unavailable(f"{program} is not built: cmake --build build/release --target {stack}_bench")
+    return lambda workload, number: google(stack, program, workload, number)
+
+
+def tab_separated(text):
+    rows = {}
+    for line in text.splitlines():
+        name, unit, value = line.split("\t")
+        rows.setdefault(name, {})[unit] = float(value)
+    return rows
+
+
+def google(stack, program, workload, number):
+    out = OUT / "raw" / f"{stack}-{workload}-{number}.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    run([str(program), f"--benchmark_filter=^{workload}/", "--benchmark_min_time=0.1",
+         f"--benchmark_out={out}", "--benchmark_out_format=json"])
+    rows = {}
+    for benchmark in json.loads(out.read_text())["benchmarks"]:
+        name = SUFFIX.sub("", benchmark["name"])
+        if benchmark.get("error_occurred"):
+            raise Unavailable(f"{name}: {benchmark['error_message']}")
+        figures = {field: benchmark[field] for field in FIELDS if field in benchmark}
+        rows[name] = {"ns": 1e9 / benchmark["items_per_second"], **figures}
+    return rows
+
+
+def version(*command):
+    try:
+        return run(list(command)).splitlines()[0].strip()
+    except (Unavailable, IndexError):
+        return None
+
+
+def machine():
+    processor = platform.processor()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            processor = line.split(":", 1)[1].strip()
+            break
+    versions = {"c++": version(os.environ.get("CXX", "c++"), "--version"), "rustc": version("rustc", "--version"),
+                "go": version("go", "version"), "node": version(str(OUT / "peers/node/node_modules/node/bin/node"),
+                                                                "--version") or version("node", "--version")}
+    return {"processor": processor, "processors": os.cpu_count(), "system": platform.platform(),
+            "versions": {name: text for name, text in versions.items() if text}}
+
+
+def take_turns(workload, ready, rounds):
+    """rows of each stack, each figure a list with one value per round; and the stacks that failed."""
+    figures, failed = {stack: {} for stack in ready}, {}
+    for number in range(rounds):
+        for stack, play in ready.items():
+            if stack in failed or (stack, workload) in NOTHING_IN:
+                continue
+            try:
+                rows = play(workload, number)
+            except Unavailable as why:
+                failed[stack] = str(why)
+                print(f"  {workload}: {stack} is left out: {why}", flush=True)
+                continue
+            for name, row in rows.items():
+                for unit, value in row.items():
+                    figures[stack].setdefault(name, {}).setdefault(unit, []).append(value)
+    return {stack: rows for stack, rows in figures.items() if rows and stack not in failed}, failed
+
+
+def measure(workloads, stacks, rounds, programs):
+    OUT.mkdir(parents=True, exist_ok=True)
+    ready, skipped = {}, {}
+    for stack in stacks:
+        try:
+            ready[stack] = prepare(stack, programs)
+        except Unavailable as why:
+            skipped[stack] = str(why)
+            print(f"skipped: {stack}: {why}", flush=True)
+    where = machine()
+    for workload in workloads:
+        start, load = time.time(), os.getloadavg()[0]
+        figures, failed = take_turns(workload, ready, rounds)
+        absent = {stack: why for (stack, of), why in NOTHING_IN.items() if of == workload and stack in ready}
+        result = {"workload": workload, "rounds": rounds, "taken": time.strftime("%Y-%m-%d %H:%M"),
+                  "load_before": load, "machine": where, "skipped": {**skipped, **failed, **absent},
+                  "stacks": figures}
+        (OUT / f"{workload}.json").write_text(json.dumps(result, indent=1) + "\n")
+        print(f"{workload}: {', '.join(figures)}; {rounds} rounds in {time.time() - start:.0f} s", flush=True)
+    return 0 if "keel" in ready else 1
+
+
+def chosen(text, allowed, what):
+    names = text.split(",")
+    for name in names:
+        if name not in allowed:
+            sys.exit(f"{what} `{name}` is unknown; allowed: {', '.join(allowed)}")
+    return names
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--stacks", default=",".join(STACKS))
+    parser.add_argument("--workloads", default=",".join(WORKLOADS))
+    parser.add_argument("--programs", type=Path, default=ROOT / "build" / "release" / "bench")
+    options = parser.parse_args()
+    if options.rounds < 1:
+        sys.exit(f"--rounds is {options.rounds}; allowed: 1 or more")
+    return measure(chosen(options.workloads, WORKLOADS, "workload"), chosen(options.stacks, STACKS, "stack"),
+                   options.rounds, options.programs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
