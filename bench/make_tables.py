@@ -28,7 +28,7 @@ WORDS = {
     "five_deadline": "five, a goroutine per timeout", "timeout_or": "timeout by `op \\|\\| timer`",
     "tokio_timeout": "`tokio::time::timeout`", "after_func": "`AfterFunc` and `Stop`", "opossum": "opossum, three",
     "p_stack": "p-retry, p-timeout, p-limit, opossum", "hop": "the bare operation, suspending",
-    "threads": "five policies, threads sharing them:", "hop_threads": "hops through one context, threads:",
+    "threads": "the whole stack, threads that share it:", "hop_threads": "hops through one context, threads:",
     "rate_limiter": "rate limiter", "value": "refused by value", "exception": "refused by exception",
     "exception_5": "an exception through five frames", "try_acquire": "asked without a pipeline",
     "timer": "arm and disarm, equal durations:", "timer_random": "arm and disarm, random durations:",
@@ -106,6 +106,7 @@ def bytes_table(file):
 def machine_table(file):
     where = file["machine"]
     rows = [["processor", f"{where['processor']}, {where['processors']} of them"], ["system", where["system"]]]
+    rows += [["`keel::co_spawn`", "yes" if where["scopes"] else "not in this version: no row is in a scope"]]
     rows += [[name, text] for name, text in where["versions"].items()]
     rows += [["rounds", f"{file['rounds']}; load before: {file['load_before']:.1f}"], ["taken", file["taken"]]]
     rows += [[f"left out: {stack}", why] for stack, why in file["skipped"].items()]
@@ -113,8 +114,8 @@ def machine_table(file):
 
 
 def ratios_table(folder):
-    rows = [[r.goal.workload.upper() if r.goal.workload != "compile" else "compile", r.goal.what.replace("||", "\\|\\|"),
-             r.shown, r.aim, r.verdict] for r in ratios.judge_all(folder)]
+    rows = [[re.sub(r"^w(?=\d)", "W", r.goal.workload), r.goal.what.replace("||", "\\|\\|"), r.shown, r.aim,
+             r.verdict] for r in ratios.judge_all(folder)]
     return table(["", "ratio", "median (min to max)", "goal", ""], rows)
 
 

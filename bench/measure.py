@@ -105,6 +105,7 @@ def machine():
                 "go": version("go", "version"), "node": version(str(OUT / "peers/node/node_modules/node/bin/node"),
                                                                 "--version") or version("node", "--version")}
     return {"processor": processor, "processors": os.cpu_count(), "system": platform.platform(),
+            "scopes": (ROOT / "include/keel/co_spawn.hpp").is_file(),
             "versions": {name: text for name, text in versions.items() if text}}
 
 
