@@ -11,7 +11,8 @@ from os.path import normpath
 from pathlib import Path
 
 # What a layer may include besides the standard library, which is open to all. A folder of ours is
-# written by its name, anything else by the beginning of its path.
+# written by its name, anything else by the beginning of its path. What belongs to one operating system stands in no row:
+# Asio hides it.
 LAYERS = {
     "core": ["core", "boost/system/"],
     "policy": ["core", "policy", "boost/system/"],
@@ -46,6 +47,8 @@ FORBIDDEN = [
     (PURE, None, r"::\s*now\s*\(", "core and policy are told the time, they do not ask"),
     (r"include/.*", None, r"boost/beast\b", "Beast stays out of public headers"),
     (r"include/.*", None, r"(\bopenssl/|boost/asio/ssl\b)", "OpenSSL stays out of public headers"),
+    (EVERYWHERE, None, r"\b(boost/)?asio/(detail|impl)/", "only what Asio documents"),
+    (EVERYWHERE, None, r"\basio\s*::\s*(experimental\s*::\s*)?detail\b", "only what Asio documents"),
     (EVERYWHERE, None, r"\bboost/asio\.hpp", "include the Asio headers that are used, not all of them"),
     (HEADERS, None, r"\busing\s+namespace\b", "no `using namespace` in headers"),
     (EVERYWHERE, TIME_SOURCE, r"\b(steady_clock|high_resolution_clock|clock)\s*::\s*now\b",

@@ -5,6 +5,10 @@ if(PROJECT_IS_TOP_LEVEL)
     target_compile_options(keel_development INTERFACE
         -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Woverloaded-virtual -Werror)
 endif()
+if(KEEL_BUILD_TESTS)
+    # Only where nothing is shipped: users may compile Asio's inline functions otherwise, and they must be the same.
+    target_compile_definitions(keel_development INTERFACE BOOST_ASIO_NO_DEPRECATED)
+endif()
 
 set(KEEL_SANITIZE "" CACHE STRING "Sanitizers for Keel's own build: empty, address or thread")
 if(KEEL_SANITIZE STREQUAL "address")

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Cuts the C++ in the documents from compiled files: snippets.py [--fix] ROOT
+"""Cuts the C++ and the CMake in the documents from files that are used: snippets.py [--fix] ROOT
 
 Every ```cpp block in README.md and docs/**/*.md stands directly below a line
 
     <!-- from examples/patterns/retry.cpp:usage -->
 
 and equals the lines between `// [usage]` and `// [/usage]` of that file, without their common
-indentation. Prints one line per fault, and fails if there is one. With --fix, blocks that differ are
+indentation. The same for ```cmake, where the markers are comments of CMake, `# [usage]`. Prints one line per fault, and fails if there is one. With --fix, blocks that differ are
 rewritten first.
 """
 
@@ -15,10 +15,10 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
-CPP = {"cpp", "c++", "cc", "cxx", "hpp"}
+CHECKED = {"cpp", "c++", "cc", "cxx", "hpp", "cmake"}
 OPENING = re.compile(r"^( *)(`{3,}|~{3,}) *([^\s`{]*)[^`]*$")
-ORIGIN = re.compile(r"^ *<!-- from ((?:examples|tests)/[\w./-]+\.[ch]pp):([\w-]+) -->$")
-MARKER = re.compile(r"^\s*// \[/?[\w-]+\]$")
+ORIGIN = re.compile(r"^ *<!-- from ((?:examples|tests)/[\w./-]+\.(?:[ch]pp|cmake|txt)):([\w-]+) -->$")
+MARKER = re.compile(r"^\s*(?://|#) \[/?[\w-]+\]$")
 
 
 def region(root, name, tag):
@@ -28,7 +28,8 @@ def region(root, name, tag):
         raise LookupError(f"no file {name}")
     lines = path.read_text(encoding="utf-8").splitlines()
     bare = [line.strip() for line in lines]
-    begin, end = f"// [{tag}]", f"// [/{tag}]"
+    comment = "//" if name.endswith("pp") else "#"
+    begin, end = f"{comment} [{tag}]", f"{comment} [/{tag}]"
     if bare.count(begin) != 1 or bare.count(end) != 1 or bare.index(begin) > bare.index(end):
         raise LookupError(f"{name} has no region `{begin}` to `{end}`, or more than one")
     inside = lines[bare.index(begin) + 1:bare.index(end)]
@@ -45,7 +46,7 @@ def first_difference(found, wanted):
 
 
 def check(root, document, fix):
-    """Returns the number of C++ blocks and the faults of one document."""
+    """Returns the number of blocks and the faults of one document."""
     lines = document.read_text(encoding="utf-8").splitlines()
     name = document.relative_to(root).as_posix()
     blocks, faults, at, changed = 0, [], 0, False
@@ -63,7 +64,7 @@ def check(root, document, fix):
             faults.append(f"{name}:{first}: this block is never closed")
             break
         at = last + 1
-        if language.lower() not in CPP:
+        if language.lower() not in CHECKED:
             continue
 
         blocks += 1

@@ -6,7 +6,9 @@
 #include <keel/async/sleep.hpp>
 #include <keel/bulkhead.hpp>
 #include <keel/circuit_breaker.hpp>
+#include <keel/co_spawn.hpp>
 #include <keel/fallback.hpp>
+#include <keel/limited_executor.hpp>
 #include <keel/pipeline.hpp>
 #include <keel/rate_limiter.hpp>
 #include <keel/retry.hpp>

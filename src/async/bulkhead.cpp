@@ -13,27 +13,31 @@ public:
     std::string_view name() const noexcept override { return machine_.options().name; }
     bool holds_capacity() const noexcept override { return true; }
 
-    admission admit(time_point now, turn_waiter* self, telemetry::origin const&, telemetry::sink*) override
+    admission admit(visit const& v) override
     {
         std::lock_guard lock(mutex_);
         waiter_list expired;
-        auto const answer = ask(now, self, expired);
+        auto const answer = ask(v, expired);
         wake(expired);
         return answer;
     }
 
-    void settle(grant pass, verdict, time_point now, telemetry::origin const&, telemetry::sink*) override
+    void settle(grant pass, verdict, visit const& v) noexcept override
     {
         std::lock_guard lock(mutex_);
-        auto turns = machine_.settle(pass, now);
-        wake(turns.expired);
-        wake(turns.granted);
+        hand_over(machine_.settle(pass, time_for(v)));
     }
 
-    bool withdraw(turn_waiter& w) override
+    bool withdraw(turn_waiter& w) noexcept override
     {
         std::lock_guard lock(mutex_);
         return machine_.withdraw(w);
+    }
+
+    void resize(std::size_t max_concurrent, time_point now)
+    {
+        std::lock_guard lock(mutex_);
+        hand_over(machine_.resize(max_concurrent, now));
     }
 
     bulkhead_snapshot snapshot() const
@@ -43,12 +47,23 @@ public:
     }
 
 private:
-    admission ask(time_point now, turn_waiter* self, waiter_list& expired)
+    admission ask(visit const& v, waiter_list& expired)
     {
-        if (!self) return machine_.admit(now, expired);
+        if (!v.waiter || machine_.has_room(v.weight)) return machine_.admit(time_for(v), expired, v.weight);
+        auto const now = v.now();
         if (auto const& most = machine_.options().max_wait)
-            self->deadline = std::min(self->deadline, saturating_add(now, *most));
-        return machine_.admit(now, *self, expired);
+            v.waiter->deadline = std::min(v.waiter->deadline, saturating_add(now, *most));
+        v.waiter->weight = v.weight;
+        return machine_.admit(now, *v.waiter, expired);
+    }
+
+    /// While nobody waits, no decision depends on the time.
+    time_point time_for(visit const& v) const { return machine_.is_queue_empty() ? time_point{} : v.now(); }
+
+    static void hand_over(policy::bulkhead::turns turns)
+    {
+        wake(turns.expired);
+        wake(turns.granted);
     }
 
     // Under the lock: a waiter whose context goes away withdraws under it too, so here it is still alive. It
@@ -64,10 +79,20 @@ private:
 
 bulkhead::bulkhead(bulkhead_options options) : cell_(std::make_shared<cell>(std::move(options))) {}
 
-permit bulkhead::try_acquire(time_point now) const
+permit bulkhead::try_acquire(time_point now, std::uint32_t weight) const
 {
-    return {cell_, cell_->admit(now, nullptr, {}, nullptr)};
+    moment at(now);
+    return {cell_, cell_->admit({.now = at, .weight = weight})};
 }
+
+void bulkhead::resize(std::size_t max_concurrent, time_point now) const
+{
+    bulkhead_options wanted;
+    wanted.max_concurrent = max_concurrent;
+    checked("bulkhead", wanted);
+    cell_->resize(max_concurrent, now);
+}
+
 bulkhead_snapshot bulkhead::snapshot() const { return cell_->snapshot(); }
 std::shared_ptr<gate> bulkhead::as_gate() const { return cell_; }
 

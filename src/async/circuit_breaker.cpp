@@ -1,6 +1,10 @@
 #include <keel/async/circuit_breaker.hpp>
 
+#include <atomic>
+#include <cstdint>
+#include <limits>
 #include <mutex>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -9,20 +13,26 @@ namespace keel {
 class circuit_breaker::cell final : public gate
 {
 public:
-    explicit cell(circuit_breaker_options options) : machine_(std::move(options)) {}
+    explicit cell(circuit_breaker_options options)
+        : machine_(std::move(options)),
+          timeless_(machine_.is_timeless())
+    {
+        publish();
+    }
 
     std::string_view name() const noexcept override { return machine_.options().name; }
 
-    admission admit(time_point now, turn_waiter*, telemetry::origin const& by,
-                    telemetry::sink* observer) override
+    admission admit(visit const& v) override
     {
-        return change(now, by, observer, [&] { return machine_.admit(now); });
+        if (auto const generation = closed_in_.load(std::memory_order_acquire); generation != not_closed)
+            return admission::granted({generation, timeless_ ? time_point{} : v.now(), 1});
+        return change(v.now(), v, [&] { return machine_.admit(v.now()); });
     }
 
-    void settle(grant pass, verdict v, time_point now, telemetry::origin const& by,
-                telemetry::sink* observer) override
+    void settle(grant pass, verdict what, visit const& v) noexcept override
     {
-        change(now, by, observer, [&] { return machine_.settle(pass, v, now); });
+        if (what == verdict::success && settle_quietly(pass)) return;
+        change(v.now(), v, [&] { return machine_.settle(pass, what, v.now()); });
     }
 
     verdict narrow(verdict v, failure const& what) const override
@@ -34,7 +44,8 @@ public:
 
     void force(bool open, time_point now)
     {
-        change(now, {{}, name(), now}, nullptr, [&] {
+        moment at(now);
+        change(now, {.now = at}, [&] {
             if (open)
                 machine_.force_open(now);
             else
@@ -66,21 +77,39 @@ public:
 private:
     /// One decision under the lock; if it changed the state, everybody is told after the lock is gone.
     template <class Decision>
-    std::invoke_result_t<Decision> change(time_point now, telemetry::origin const& by,
-                                          telemetry::sink* observer, Decision decide)
+    std::invoke_result_t<Decision> change(time_point now, visit const& v, Decision decide)
     {
         std::unique_lock lock(mutex_);
         auto const before = machine_.state();
         auto const answer = decide();
         auto const after = machine_.state();
+        publish();
         if (before == after) return answer;
         auto const own = sink_;
         lock.unlock();
-        announce({before, after, now}, by, own ? own.get() : observer);
+        announce({before, after, now}, v.pipeline, own ? own.get() : v.observer);
         return answer;
     }
 
-    void announce(circuit_transition const& change, telemetry::origin const& by,
+    /// A success that can change nothing but the window, and so does not need the time.
+    bool settle_quietly(grant pass)
+    {
+        if (!timeless_) return false;
+        std::lock_guard lock(mutex_);
+        if (!machine_.is_safe_from_success()) return false;
+        machine_.settle(pass, verdict::success, {});
+        return true;
+    }
+
+    /// While the circuit is closed a call goes in without taking the lock. One that comes just as it opens
+    /// goes in with the old generation, as if it had come a moment earlier, and is not counted.
+    void publish() noexcept
+    {
+        auto const closed = machine_.state() == circuit_state::closed;
+        closed_in_.store(closed ? machine_.generation() : not_closed, std::memory_order_release);
+    }
+
+    void announce(circuit_transition const& change, std::string_view pipeline,
                   telemetry::sink* observer) const noexcept
     {
         if (auto const& listener = machine_.options().on_transition) {
@@ -89,13 +118,17 @@ private:
             } catch (...) { // a listener must not be able to break the call that caused the change
             }
         }
-        telemetry::emit(observer, telemetry::circuit_changed{{by.pipeline, name(), change.at},
+        telemetry::emit(observer, telemetry::circuit_changed{{pipeline, name(), change.at},
                                                              to_string(change.from),
                                                              to_string(change.to)});
     }
 
+    static constexpr auto not_closed = std::numeric_limits<std::uint64_t>::max();
+
     mutable std::mutex mutex_;
+    std::atomic<std::uint64_t> closed_in_{not_closed}; ///< The generation, while closed.
     policy::circuit_breaker machine_;
+    bool const timeless_;
     std::shared_ptr<telemetry::sink> sink_;
 };
 
@@ -105,7 +138,8 @@ circuit_breaker::circuit_breaker(circuit_breaker_options options)
 
 permit circuit_breaker::try_acquire(time_point now) const
 {
-    return {cell_, cell_->admit(now, nullptr, {{}, cell_->name(), now}, nullptr)};
+    moment at(now);
+    return {cell_, cell_->admit({.now = at})};
 }
 
 void circuit_breaker::force_open(time_point now) const { cell_->force(true, now); }

@@ -13,9 +13,10 @@ public:
 
     std::string_view name() const noexcept override { return machine_.options().name; }
 
-    admission admit(time_point now, turn_waiter* self, telemetry::origin const&, telemetry::sink*) override
+    admission admit(visit const& v) override
     {
-        return take(now, 1, self ? longest_wait(now, self->deadline) : duration::zero());
+        auto const now = v.now();
+        return take(now, v.weight, v.waiter ? longest_wait(now, v.waiter->deadline) : duration::zero());
     }
 
     admission take(time_point now, std::uint32_t weight, duration max_wait)
@@ -25,10 +26,11 @@ public:
         return machine_.admit(now, weight, max_wait);
     }
 
-    void settle(grant, verdict, time_point, telemetry::origin const&, telemetry::sink*) override {}
+    void settle(grant, verdict, visit const&) noexcept override {}
 
-    void give_back(grant pass, time_point now) override
+    void give_back(grant pass, visit const& v) noexcept override
     {
+        auto const now = v.now();
         std::lock_guard lock(mutex_);
         machine_.withdraw(pass, now);
     }

@@ -51,9 +51,8 @@ asio::awaitable<void> sleep_until(time_point at)
 {
     auto const before = co_await asio::this_coro::cancellation_state;
     if (before.cancelled() != asio::cancellation_type::none) throw_aborted();
-    auto executor = co_await asio::this_coro::executor;
-    auto& context = detail::runtime::of(executor);
-    sleeper bed(std::move(executor), context);
+    auto const executor = co_await asio::this_coro::executor;
+    sleeper bed(executor, detail::runtime::of(executor));
     bed.start(at);
     co_await bed.async_park(asio::deferred);
     if (bed.was_cancelled()) throw_aborted();

@@ -17,6 +17,7 @@ char const* text(errc e) noexcept
     case errc::fallback_type_mismatch:
         return "the fallback has no alternative of the operation's result type";
     case errc::operation_not_owned: return "an operation that may be abandoned must own what it uses";
+    case errc::queue_full: return "the queue of the limited executor is full";
     }
     return "unknown keel error";
 }
@@ -32,7 +33,8 @@ bool is_rejected(errc e) noexcept
     case errc::rate_limited:
     case errc::unknown_name:
     case errc::fallback_type_mismatch:
-    case errc::operation_not_owned: return true;
+    case errc::operation_not_owned:
+    case errc::queue_full: return true;
     case errc::timed_out: return false;
     }
     return false;

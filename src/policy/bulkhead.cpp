@@ -15,41 +15,66 @@ option_faults validate(bulkhead_options const& o)
 
 namespace policy {
 
-bulkhead::bulkhead(bulkhead_options options) : options_(checked("bulkhead", std::move(options))) {}
+bulkhead::bulkhead(bulkhead_options options)
+    : options_(checked("bulkhead", std::move(options))),
+      max_concurrent_(options_.max_concurrent)
+{}
 
 admission bulkhead::admit(time_point now, waiter& self, waiter_list& expired)
 {
-    auto const at_once = admit(now, expired);
-    if (at_once.what == admission::kind::granted) return at_once;
+    auto const at_once = admit(now, expired, self.weight);
+    if (at_once.what == admission::kind::granted || self.weight > max_concurrent_) return at_once;
     if (queue_.size() >= options_.max_queue || self.deadline <= now) return at_once;
     enqueue(self);
     return admission::queued();
 }
 
-admission bulkhead::admit(time_point now, waiter_list& expired)
+admission bulkhead::admit(time_point now, waiter_list& expired, std::uint32_t weight)
 {
     auto gone = expire(now);
     while (auto* w = gone.pop_front()) expired.push_back(*w);
-    return has_place() ? go_in(now) : admission::refused(errc::bulkhead_full);
+    if (has_room(weight)) return go_in(now, weight);
+    return admission::refused(errc::bulkhead_full);
 }
 
-admission bulkhead::go_in(time_point now)
+admission bulkhead::go_in(time_point now, std::uint32_t weight)
 {
-    ++running_;
-    return admission::granted({0, now, 1});
+    running_ += weight;
+    return admission::granted({0, now, weight});
 }
 
-bulkhead::turns bulkhead::settle(grant, time_point now)
+bulkhead::turns bulkhead::settle(grant pass, time_point now)
 {
     turns result{{}, expire(now)};
-    --running_;
-    while (running_ < options_.max_concurrent && !queue_.empty()) {
+    running_ -= pass.weight;
+    let_in(now, result.granted);
+    return result;
+}
+
+void bulkhead::let_in(time_point now, waiter_list& granted)
+{
+    while (!queue_.empty() && fits(queue_.front()->weight)) {
         auto* const first = queue_.front();
         dequeue(*first);
-        first->pass = go_in(now).pass;
+        first->pass = go_in(now, first->weight).pass;
         first->granted = true;
-        result.granted.push_back(*first);
+        granted.push_back(*first);
     }
+}
+
+bulkhead::turns bulkhead::resize(std::size_t max_concurrent, time_point now)
+{
+    max_concurrent_ = max_concurrent;
+    turns result{{}, expire(now)};
+    for (auto* w = queue_.front(); w != nullptr;) {
+        auto* const next = w->next;
+        if (w->weight > max_concurrent_) {
+            dequeue(*w);
+            result.expired.push_back(*w);
+        }
+        w = next;
+    }
+    let_in(now, result.granted);
     return result;
 }
 
@@ -94,7 +119,7 @@ void bulkhead::dequeue(waiter& w)
 
 bulkhead_snapshot bulkhead::snapshot() const
 {
-    return {running_, queue_.size(), options_.max_concurrent, options_.max_queue};
+    return {running_, queue_.size(), max_concurrent_, options_.max_queue};
 }
 
 } // namespace policy

@@ -239,6 +239,20 @@ duration circuit_breaker::open_period() const noexcept
 void circuit_breaker::force_open(time_point) { enter(forced_open{}); }
 void circuit_breaker::force_close(time_point) { become_closed(); }
 
+bool circuit_breaker::is_timeless() const noexcept
+{
+    return !options_.slow_call && !std::holds_alternative<time_window>(options_.window);
+}
+
+// A success never raises a ratio; it opens the circuit only by bringing the calls to the number that is
+// needed.
+bool circuit_breaker::is_safe_from_success() const noexcept
+{
+    if (state() != circuit_state::closed) return false;
+    auto const* const ring = std::get_if<outcome_ring>(&window_);
+    return is_consecutive() || (ring && ring->sum().total >= needed_calls());
+}
+
 circuit_state circuit_breaker::state() const noexcept { return static_cast<circuit_state>(state_.index()); }
 
 circuit_breaker_snapshot circuit_breaker::snapshot(time_point now) const

@@ -57,8 +57,8 @@ admission rate_limiter::admit(time_point now, std::uint32_t weight, duration max
 {
     return std::visit(
         [&](auto& meter) {
-            auto const at = meter.take(weight, now, max_wait);
             auto const pass = grant{0, now, weight};
+            auto const at = meter.take(weight, now, max_wait);
             if (!at) return admission::refused(errc::rate_limited, meter.when(weight, now));
             return *at <= now ? admission::granted(pass) : admission::reserved(pass, *at);
         },

@@ -104,6 +104,23 @@ void retry_budget::succeeded(std::size_t refund)
     }
 }
 
+bool retry_budget::counts_calls() const noexcept
+{
+    return std::holds_alternative<ratio_window>(options_.kind) ||
+           std::holds_alternative<concurrency_share>(options_.kind);
+}
+
+bool retry_budget::is_full() const noexcept
+{
+    if (auto const* k = std::get_if<success_bucket>(&options_.kind))
+        return std::get<milli_tokens>(state_).level == k->size * milli;
+    if (auto const* t = std::get_if<failure_threshold>(&options_.kind))
+        return std::get<milli_tokens>(state_).level == t->max_tokens * milli;
+    if (auto const* c = std::get_if<retry_cost>(&options_.kind))
+        return std::get<cost_tokens>(state_).level == c->capacity;
+    return true;
+}
+
 void retry_budget::failed()
 {
     if (!std::holds_alternative<failure_threshold>(options_.kind)) return;

@@ -63,9 +63,10 @@ class layers(check_case):
             "/* Not code: #include <mutex>",
             "#include <mutex> and steady_clock::now() */",
             'inline char const* text = "using namespace std; // steady_timer";',
-            "inline int thousands = 1'000'000; // parallel_group"),
+            "inline int thousands = 1'000'000; // parallel_group, boost::asio::detail"),
         "include/keel/policy/parts/backoff.hpp": header("#include <boost/system/error_code.hpp>"),
-        "include/keel/async/run.hpp": header("#include <boost/asio/awaitable.hpp>", "#include <mutex>"),
+        "include/keel/async/run.hpp": header(
+            "#include <boost/asio/awaitable.hpp>", "#include <mutex>", "namespace keel::detail {}"),
         "include/keel/telemetry/sink.hpp": header("#include <keel/core/time.hpp>"),
         "include/keel/telemetry/spdlog_sink.hpp": header("#include <spdlog/logger.h>"),
         "include/keel/pipeline/pipeline.hpp": header("#include <keel/async/run.hpp>"),
@@ -99,8 +100,18 @@ class layers(check_case):
     def test_core_does_not_include_asio(self):
         self.assert_forbidden("src/core/x.cpp", "boost/asio/awaitable.hpp")
 
-    def test_core_does_not_include_posix(self):
-        self.assert_forbidden("src/core/x.cpp", "unistd.h")
+    def test_no_layer_includes_posix(self):
+        headers = ["unistd.h", "fcntl.h", "poll.h", "pthread.h", "semaphore.h", "netdb.h", "sys/socket.h",
+                   "sys/epoll.h", "netinet/in.h", "arpa/inet.h", "linux/io_uring.h"]
+        for layer in "core", "policy", "async", "pipeline", "telemetry", "testing":
+            for name in headers:
+                with self.subTest(layer=layer, name=name):
+                    self.assert_forbidden(f"src/{layer}/x.cpp", name)
+            (self.root / f"src/{layer}/x.cpp").unlink()
+
+    def test_posix_is_seen_through_blanks_and_quotes(self):
+        self.assert_breach("include/keel/async/x.hpp", ' #  include "sys/socket.h"',
+                           "layer `async` must not include `sys/socket.h`")
 
     def test_policy_does_not_include_async(self):
         self.assert_forbidden("src/policy/x.cpp", "keel/async/run.hpp")
@@ -182,6 +193,16 @@ class layers(check_case):
     def test_not_all_of_asio(self):
         self.assert_breach("src/http/x.cpp", "#include <boost/asio.hpp>",
                            "`boost/asio.hpp`: include the Asio headers that are used, not all of them")
+
+    def test_only_what_asio_documents(self):
+        for word in "asio::detail", "asio :: detail", "asio::experimental::detail":
+            self.assert_breach("include/keel/async/x.hpp", f"boost::{word}::mutex m;",
+                               f"`{word}`: only what Asio documents")
+
+    def test_no_header_of_asios_own(self):
+        for folder in "boost/asio/detail/", "boost/asio/impl/":
+            self.assert_breach("src/async/x.cpp", f"#include <{folder}x.hpp>",
+                               f"`{folder}`: only what Asio documents")
 
     def test_pragma_once_in_public_headers(self):
         self.write("include/keel/core/x.hpp", "// #pragma once\n")
@@ -333,6 +354,15 @@ class snippets(check_case):
         self.write("README.md", block(CUT.replace("stop", "halt")))
         self.assert_only_fault("README.md:9: differs from examples/patterns/retry.cpp:usage\n"
                                "  document: halt();\n  source:   stop();")
+
+    def test_lines_of_cmake(self):
+        self.write("tests/consumer/CMakeLists.txt", "project(x)\n# [way]\nadd_subdirectory(keel)\n# [/way]\n")
+        page = block("add_subdirectory(keel)\n", "tests/consumer/CMakeLists.txt:way").replace("```cpp", "```cmake")
+        self.write("docs/x.md", page)
+        self.assert_passes("snippets: 3 blocks, 0 faults")
+        self.write("docs/x.md", page.replace("(keel)", "(hull)"))
+        self.assert_only_fault("docs/x.md:5: differs from tests/consumer/CMakeLists.txt:way\n"
+                               "  document: add_subdirectory(hull)\n  source:   add_subdirectory(keel)")
 
     def test_a_line_too_few(self):
         self.write("README.md", block(CUT.replace("stop();\n", "")))

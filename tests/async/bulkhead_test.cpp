@@ -1,5 +1,6 @@
 #include <keel/async/bulkhead.hpp>
 
+#include "support/at_gate.hpp"
 #include "support/two_threads.hpp"
 
 #include <gtest/gtest.h>
@@ -50,7 +51,7 @@ public:
 
 admission::kind ask(bulkhead const& rooms, queued_call& call, time_point now = t0)
 {
-    return rooms.as_gate()->admit(now, &call, {}, nullptr).what;
+    return admit_at(*rooms.as_gate(), now, &call).what;
 }
 
 // Without waiting
@@ -131,7 +132,7 @@ TEST(bulkhead_handle, nobody_overtakes_the_queue)
     EXPECT_EQ(rooms.snapshot().running, 1u) << "handed over: it was never free in between";
     EXPECT_FALSE(rooms.try_acquire(t0 + 1s));
 
-    rooms.as_gate()->settle(waiting.pass, verdict::success, t0 + 2s, {}, nullptr);
+    settle_at(*rooms.as_gate(), waiting.pass, verdict::success, t0 + 2s);
     EXPECT_EQ(rooms.snapshot().running, 0u);
 }
 
@@ -163,9 +164,9 @@ TEST(bulkhead_handle, a_withdrawn_call_neither_loses_nor_gains_a_permit)
     held.settle(verdict::success, t0);
     EXPECT_TRUE(first.granted);
     EXPECT_FALSE(rooms.as_gate()->withdraw(first)) << "its turn has come";
-    rooms.as_gate()->settle(first.pass, verdict::success, t0, {}, nullptr);
+    settle_at(*rooms.as_gate(), first.pass, verdict::success, t0);
     EXPECT_TRUE(third.granted);
-    rooms.as_gate()->settle(third.pass, verdict::success, t0, {}, nullptr);
+    settle_at(*rooms.as_gate(), third.pass, verdict::success, t0);
     EXPECT_EQ(second.woken, 0);
     EXPECT_EQ(rooms.snapshot().running, 0u);
 }
@@ -202,7 +203,7 @@ TEST(bulkhead_handle, who_has_waited_too_long_is_woken_without_a_permit)
     held.settle(verdict::success, t0 + 2s);
     EXPECT_TRUE(patient.granted);
     EXPECT_EQ(late.woken, 1);
-    rooms.as_gate()->settle(patient.pass, verdict::success, t0 + 2s, {}, nullptr);
+    settle_at(*rooms.as_gate(), patient.pass, verdict::success, t0 + 2s);
 }
 
 TEST(bulkhead_handle, a_woken_call_may_be_gone_at_once)
@@ -277,7 +278,7 @@ TEST(bulkhead_handle, a_call_that_withdraws_has_been_told_or_never_will_be)
                 being_told = true;
                 give_way_until(withdrawn);
             };
-            auto const answer = gate->admit(t0, &call, {}, nullptr);
+            auto const answer = admit_at(*gate, t0, &call);
             auto pass = answer.pass;
             if (answer.what == admission::kind::wait_turn) {
                 if (round % 2 == 0) give_way_until(being_told);
@@ -288,7 +289,7 @@ TEST(bulkhead_handle, a_call_that_withdraws_has_been_told_or_never_will_be)
                 if (in_time) continue;
                 pass = call.pass;
             }
-            gate->settle(pass, verdict::success, t0, {}, nullptr);
+            settle_at(*gate, pass, verdict::success, t0);
         }
         over = true;
     });

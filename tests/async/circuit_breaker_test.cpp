@@ -214,10 +214,11 @@ TEST(circuit_breaker_handle, its_own_sink_hears_instead_of_the_callers)
     circuit_breaker const breaker(one_strike());
     auto const gate = breaker.as_gate();
     recorder of_the_pipeline;
-    telemetry::origin const by{"payments", "orders", t0};
     auto const fail_for_the_pipeline = [&](time_point now) {
-        auto const pass = gate->admit(now, nullptr, by, &of_the_pipeline).pass;
-        gate->settle(pass, verdict::failure, now, by, &of_the_pipeline);
+        moment at(now);
+        visit const v{.now = at, .pipeline = "payments", .observer = &of_the_pipeline};
+        auto const pass = gate->admit(v).pass;
+        gate->settle(pass, verdict::failure, v);
     };
     fail_for_the_pipeline(t0);
     EXPECT_EQ(of_the_pipeline.lines(),

@@ -1,5 +1,7 @@
 #include <keel/async/permit.hpp>
 
+#include "support/at_gate.hpp"
+
 #include <keel/async/bulkhead.hpp>
 #include <keel/async/circuit_breaker.hpp>
 
@@ -42,15 +44,11 @@ public:
 
     std::string_view name() const noexcept override { return "open_gate"; }
 
-    admission admit(time_point now, turn_waiter*, telemetry::origin const&, telemetry::sink*) override
-    {
-        return admission::granted({++granted, now, 1});
-    }
+    admission admit(visit const& v) override { return admission::granted({++granted, v.now(), 1}); }
 
-    void settle(grant pass, verdict v, time_point now, telemetry::origin const& by, telemetry::sink*) override
+    void settle(grant pass, verdict what, visit const& v) noexcept override
     {
-        ends.push_back({pass.generation, v, now});
-        EXPECT_EQ(by.at, now);
+        ends.push_back({pass.generation, what, v.now()});
     }
 
     std::uint64_t granted = 0;
@@ -60,7 +58,7 @@ public:
 class permit_of_a_gate : public ::testing::Test
 {
 protected:
-    permit take(time_point now = t0) { return {gate_, gate_->admit(now, nullptr, {}, nullptr)}; }
+    permit take(time_point now = t0) { return {gate_, admit_at(*gate_, now)}; }
 
     std::shared_ptr<open_gate> gate_ = std::make_shared<open_gate>();
     std::vector<open_gate::end> const& ends_ = gate_->ends;

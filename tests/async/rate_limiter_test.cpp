@@ -1,5 +1,6 @@
 #include <keel/async/rate_limiter.hpp>
 
+#include "support/at_gate.hpp"
 #include "support/two_threads.hpp"
 
 #include <gtest/gtest.h>
@@ -38,7 +39,7 @@ public:
 
 admission ask(rate_limiter const& limiter, patient_call& call, time_point now = t0)
 {
-    return limiter.as_gate()->admit(now, &call, {}, nullptr);
+    return admit_at(*limiter.as_gate(), now, &call);
 }
 
 class rate_limiter_handle : public ::testing::TestWithParam<rate_algorithm>
@@ -148,7 +149,8 @@ TEST_P(rate_limiter_handle, a_reservation_given_back_serves_the_next)
     auto const first = ask(limiter, call);
     auto const second = ask(limiter, call);
     EXPECT_EQ(second.at, t0 + 200ms);
-    limiter.as_gate()->give_back(second.pass, t0 + 10ms);
+    moment later(t0 + 10ms);
+    limiter.as_gate()->give_back(second.pass, {.now = later});
     EXPECT_EQ(ask(limiter, call, t0 + 10ms).at, t0 + 200ms);
     EXPECT_EQ(first.at, t0 + 100ms);
 }
@@ -156,7 +158,7 @@ TEST_P(rate_limiter_handle, a_reservation_given_back_serves_the_next)
 TEST_P(rate_limiter_handle, reserves_nothing_for_a_call_that_cannot_wait)
 {
     auto const limiter = spent(1s);
-    EXPECT_EQ(limiter.as_gate()->admit(t0, nullptr, {}, nullptr).what, admission::kind::refused);
+    EXPECT_EQ(admit_at(*limiter.as_gate(), t0).what, admission::kind::refused);
     EXPECT_FALSE(limiter.try_acquire(t0));
     EXPECT_EQ(limiter.snapshot(t0).available, 0);
 }

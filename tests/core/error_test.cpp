@@ -34,6 +34,7 @@ std::vector<entry> const all_errors{
     {errc::unknown_name, 8, true, false, false},
     {errc::fallback_type_mismatch, 9, true, false, false},
     {errc::operation_not_owned, 10, true, false, false},
+    {errc::queue_full, 11, true, false, true},
 };
 
 constexpr auto all_conditions = {condition::rejected, condition::timed_out, condition::transient};

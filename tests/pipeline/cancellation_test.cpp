@@ -361,7 +361,7 @@ TEST(a_pipeline_in_a_pipeline, unwinds_as_one_when_the_outer_one_times_out)
     pipeline const inner{timeout{{.limit = 1min}}, compartment, retry{retry_every(1s, 100)}};
     pipeline const outer{timeout{{.limit = 2500ms}}};
     scripted<int> op;
-    op.fails(reset());
+    op.fails(reset()).hangs();
 
     auto const end = world.run(outer.run([&] { return inner(op); }));
 

@@ -435,4 +435,96 @@ TEST(bulkhead, options_out_of_range_make_no_bulkhead)
     }
 }
 
+// Weight and size
+
+bulkhead of(std::size_t size, std::size_t queue)
+{
+    bulkhead_options o;
+    o.max_concurrent = size;
+    o.max_queue = queue;
+    return bulkhead(o);
+}
+
+TEST(bulkhead, a_heavy_call_takes_its_weight_and_gives_it_back)
+{
+    auto b = of(3, 0);
+    waiter_list expired;
+    auto const heavy = b.admit(at(0s), expired, 2);
+    EXPECT_EQ(heavy, admission::granted({0, at(0s), 2}));
+    EXPECT_EQ(b.admit(at(0s), expired, 2), full);
+    EXPECT_EQ(seen(b), (counts{2, 0}));
+    b.settle(heavy.pass, at(1s));
+    EXPECT_EQ(seen(b), (counts{0, 0}));
+}
+
+TEST(bulkhead, a_heavy_call_at_the_head_is_not_overtaken)
+{
+    auto b = of(3, 5);
+    auto const first = ask(b);
+    auto const second = ask(b);
+    waiter heavy;
+    waiter light;
+    heavy.weight = 3;
+    EXPECT_EQ(ask(b, heavy), admission::queued());
+    EXPECT_EQ(ask(b, light), admission::queued());
+    EXPECT_TRUE(b.settle(first.pass, at(1s)).granted.empty());
+    auto turns = b.settle(second.pass, at(1s));
+    EXPECT_EQ(members(turns.granted), row{&heavy});
+    EXPECT_EQ(heavy.pass.weight, 3u);
+    auto after = b.settle(heavy.pass, at(2s));
+    EXPECT_EQ(members(after.granted), row{&light});
+}
+
+TEST(bulkhead, a_call_heavier_than_the_bulkhead_never_queues)
+{
+    auto b = of(3, 5);
+    waiter w;
+    w.weight = 4;
+    EXPECT_EQ(ask(b, w), full);
+    EXPECT_FALSE(w.queued);
+}
+
+TEST(bulkhead, growing_lets_waiters_in_in_order)
+{
+    auto b = of(1, 5);
+    (void)ask(b);
+    std::array<waiter, 3> waiting;
+    for (auto& w : waiting) EXPECT_EQ(ask(b, w), admission::queued());
+    auto turns = b.resize(3, at(1s));
+    EXPECT_EQ(members(turns.granted), (row{&waiting[0], &waiting[1]}));
+    EXPECT_EQ(seen(b), (counts{3, 1}));
+    EXPECT_EQ(b.snapshot().max_concurrent, 3u);
+}
+
+TEST(bulkhead, shrinking_takes_no_permit_away)
+{
+    auto b = of(3, 5);
+    std::array<admission, 3> inside;
+    for (auto& a : inside) a = ask(b);
+    waiter w;
+    EXPECT_EQ(ask(b, w), admission::queued());
+    EXPECT_TRUE(b.resize(1, at(1s)).granted.empty());
+    EXPECT_EQ(seen(b), (counts{3, 1}));
+    EXPECT_TRUE(b.settle(inside[0].pass, at(2s)).granted.empty());
+    EXPECT_TRUE(b.settle(inside[1].pass, at(2s)).granted.empty());
+    auto turns = b.settle(inside[2].pass, at(2s));
+    EXPECT_EQ(members(turns.granted), row{&w});
+    EXPECT_EQ(seen(b), (counts{1, 0}));
+}
+
+TEST(bulkhead, shrinking_ends_the_wait_of_whom_it_can_never_hold)
+{
+    auto b = of(3, 5);
+    (void)ask(b);
+    waiter heavy;
+    waiter light;
+    heavy.weight = 3;
+    EXPECT_EQ(ask(b, heavy), admission::queued());
+    EXPECT_EQ(ask(b, light), admission::queued());
+    auto turns = b.resize(2, at(1s));
+    EXPECT_EQ(members(turns.expired), row{&heavy});
+    EXPECT_EQ(members(turns.granted), row{&light});
+    EXPECT_FALSE(heavy.granted);
+}
+
 } // namespace

@@ -1,13 +1,14 @@
 #pragma once
 
+#include <keel/async/moment.hpp>
 #include <keel/core/admission.hpp>
 #include <keel/core/failure.hpp>
 #include <keel/core/grant.hpp>
-#include <keel/core/time.hpp>
 #include <keel/core/verdict.hpp>
 #include <keel/core/waiter.hpp>
 #include <keel/telemetry/sink.hpp>
 
+#include <cstdint>
 #include <string_view>
 
 namespace keel {
@@ -25,7 +26,30 @@ protected:
     ~turn_waiter() = default;
 };
 
-/// A policy that says who may go in and hears how it went: circuit breaker, bulkhead, rate limiter.
+/// What a gate is told of the call that stands before it. Valid during the gate's function only.
+struct visit
+{
+    /// The time. A gate that does not need it does not ask, and spares the call reading the clock.
+    moment& now;
+
+    /// The call, if it can wait; its `deadline` says for how long. Null: nothing is ever queued or reserved.
+    turn_waiter* waiter = nullptr;
+
+    /// How many units of the gate's capacity the call takes.
+    std::uint32_t weight = 1;
+
+    /// The pipeline's name. Empty when the policy is used without one.
+    std::string_view pipeline{};
+
+    /// Hears of a state change that the visit causes, unless the gate has a sink of its own. May be null.
+    telemetry::sink* observer = nullptr;
+
+    /// Who reports what this visit causes.
+    telemetry::origin by(std::string_view policy) const noexcept { return {pipeline, policy, now()}; }
+};
+
+/// A policy that says who may go in and hears how it went: circuit breaker, bulkhead, rate limiter, and what
+/// users write themselves (see docs/writing_policies.md).
 ///
 /// Shared by every pipeline and every piece of callback code that holds a handle to it, and thread-safe.
 /// Nothing here suspends, and no user code runs under the gate's lock; a waiter's `turn_came` only posts.
@@ -37,23 +61,21 @@ public:
     gate& operator=(gate const&) = delete;
     virtual ~gate() = default;
 
+    /// For events and outcomes. Lives as long as the gate.
     virtual std::string_view name() const noexcept = 0;
 
-    /// May a call go in at `now`? A call that can wait lends `self`, whose `deadline` says for how long;
-    /// without it nothing is ever queued or reserved.
-    /// \param observer hears of a state change this causes, unless the gate has a sink of its own
-    virtual admission admit(time_point now, turn_waiter* self, telemetry::origin const& by,
-                            telemetry::sink* observer) = 0;
+    /// May a call go in now? What it throws ends the call with just that.
+    virtual admission admit(visit const&) = 0;
 
-    /// The call that was granted `pass` has ended.
-    virtual void settle(grant pass, verdict, time_point now, telemetry::origin const& by,
-                        telemetry::sink* observer) = 0;
+    /// The call that was granted `pass` has ended. Called once for every permit that was granted, also when
+    /// the call is destroyed on its way.
+    virtual void settle(grant pass, verdict, visit const&) noexcept = 0;
 
     /// Takes a queued call out of the queue. False: its turn has come, or its wait is over; it will be woken.
-    virtual bool withdraw(turn_waiter&) { return false; }
+    virtual bool withdraw(turn_waiter&) noexcept { return false; }
 
     /// A reservation (`wait_until`) will not be used.
-    virtual void give_back(grant, time_point) {}
+    virtual void give_back(grant, visit const&) noexcept {}
 
     /// What a failure means to this gate: the policy's own predicate. May throw what that throws.
     virtual verdict narrow(verdict v, failure const&) const { return v; }

@@ -56,8 +56,10 @@ public:
     /// The call ended at `now`. Does nothing the second time, or for a refusal.
     void settle(verdict v, time_point now)
     {
-        if (auto const gate = std::exchange(from_, nullptr))
-            gate->settle(answer_.pass, v, now, {{}, {}, now}, nullptr);
+        auto const gate = std::exchange(from_, nullptr);
+        if (!gate) return;
+        moment at(now);
+        gate->settle(answer_.pass, v, {.now = at});
     }
 
     /// The call ended just now, by the machine's clock.

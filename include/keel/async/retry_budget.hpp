@@ -1,6 +1,6 @@
 #pragma once
 
-#include <keel/async/time_source.hpp>
+#include <keel/async/moment.hpp>
 #include <keel/core/time.hpp>
 #include <keel/policy/retry_budget.hpp>
 
@@ -20,13 +20,13 @@ public:
 
     retry_budget_snapshot snapshot(time_point now = steady_now()) const;
 
-    /// The verbs of `policy::retry_budget`, under a lock.
-    void call_started(time_point now) const;
+    /// The verbs of `policy::retry_budget`, under a lock where there is something to note.
+    void call_started(moment& now) const;
     void call_ended() const;
     void succeeded(std::size_t refund) const;
     void failed() const;
-    bool has_retry(policy::retry_cause, time_point now) const;
-    bool try_retry(policy::retry_cause, time_point now) const;
+    bool has_retry(policy::retry_cause, moment& now) const;
+    bool try_retry(policy::retry_cause, moment& now) const;
     void retry_ended() const;
     std::size_t cost(policy::retry_cause) const;
 

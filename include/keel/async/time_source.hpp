@@ -29,6 +29,8 @@ protected:
     explicit deadline(asio::any_io_executor const& executor) noexcept : executor_(&executor) {}
     ~deadline() = default;
 
+    asio::any_io_executor const& executor() const noexcept { return *executor_; }
+
     /// The time has come. Runs on the executor. Armed no more.
     virtual void reached() = 0;
 

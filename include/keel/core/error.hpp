@@ -36,6 +36,8 @@ enum class errc
     fallback_type_mismatch = 9,
     /// A timeout that may abandon its operation was given one that does not own what it uses.
     operation_not_owned = 10,
+    /// The limited executor runs as many functions as it may, and its queue is full.
+    queue_full = 11,
 };
 
 /// Groups of errors, for code that asks "was it refused?" and not "by whom?".

@@ -4,6 +4,7 @@
 #include <keel/core/time.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 namespace keel {
@@ -24,6 +25,9 @@ struct waiter
 
     /// When this waiter stops waiting. `time_point::max()` is never.
     time_point deadline = time_point::max();
+
+    /// How many units of the gate's capacity it waits for.
+    std::uint32_t weight = 1;
 
     /// Set by the gate when it hands a permit over: `pass` is that permit.
     bool granted = false;

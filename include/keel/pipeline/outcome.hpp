@@ -22,10 +22,11 @@ enum class ended_by : std::uint8_t
 {
     operation, ///< The operation: its value, its error or its exception, unchanged.
     timeout,   ///< A timeout of the pipeline.
+    deadline,  ///< A limit that the call inherited or was given, and no policy of the pipeline.
     rejection, ///< A policy that refused the call.
     fallback,  ///< A fallback's answer, or what it threw.
     caller,    ///< The caller cancelled.
-    predicate, ///< A predicate or classifier of the user threw.
+    predicate, ///< A predicate, classifier or policy of the user threw.
 };
 
 std::string_view to_string(ended_by) noexcept;

@@ -12,6 +12,8 @@
 #include <keel/pipeline/detail/operation.hpp>
 #include <keel/pipeline/detail/plan.hpp>
 #include <keel/pipeline/outcome.hpp>
+#include <keel/pipeline/overrides.hpp>
+#include <keel/pipeline/part.hpp>
 #include <keel/telemetry/sink.hpp>
 
 #include <concepts>
@@ -33,9 +35,14 @@ struct pipeline_options
     std::shared_ptr<telemetry::sink> sink{};
 };
 
-/// What may stand in a pipeline's list.
+class pipeline;
+class overridden_pipeline;
+
+/// What may stand in a pipeline's list: a policy of Keel, a `std::shared_ptr` to a gate or loop of the
+/// user's, a classifier, or another pipeline, whose parts then stand in its place.
 template <class P>
-concept pipeline_part = requires(detail::plan& p, P const& part) { p.add(part); };
+concept pipeline_part =
+    std::same_as<P, pipeline> || requires(detail::plan& p, P const& part) { p.add(part); };
 
 /// An ordered list of policies around an operation, outermost first:
 ///
@@ -51,8 +58,9 @@ concept pipeline_part = requires(detail::plan& p, P const& part) { p.add(part); 
 class pipeline
 {
 public:
-    /// Each part is a policy or a `classifier`. No parts: the operation runs as it is.
+    /// No parts: the operation runs as it is.
     template <pipeline_part... Parts>
+        requires(!(sizeof...(Parts) == 1 && (std::same_as<Parts, pipeline> && ...)))
     explicit pipeline(Parts const&... parts) : pipeline(pipeline_options{}, parts...)
     {}
 
@@ -60,16 +68,16 @@ public:
     explicit pipeline(pipeline_options options, Parts const&... parts)
     {
         auto made = begin(std::move(options));
-        (made->add(parts), ...);
-        plan_ = std::move(made);
+        (add(*made, parts), ...);
+        adopt(std::move(made));
     }
 
     /// The same from a list that is put together at run time.
     pipeline(pipeline_options options, std::vector<any_part> const& parts)
     {
         auto made = begin(std::move(options));
-        for (auto const& part : parts) made->add(part);
-        plan_ = std::move(made);
+        for (auto const& part : parts) std::visit([&](auto const& p) { made->add(p); }, part);
+        adopt(std::move(made));
     }
 
     /// Runs `fn(args...)`, which must return an `asio::awaitable<T>`, inside the policies.
@@ -109,19 +117,39 @@ public:
     void run(Fn&& fn, Args&&... args) const&& = delete;
 #endif
 
-    std::string const& name() const noexcept { return plan_->name; }
-    std::size_t size() const noexcept { return plan_->steps.size(); }
+    /// The same pipeline, for calls that want something else than it says:
+    /// `p.with(overrides().no_retry())(fn)`.
+    overridden_pipeline with(overrides wanted) const;
+
+    std::string const& name() const noexcept { return terms_->by->name; }
+    std::size_t size() const noexcept { return terms_->by->steps.size(); }
 
     /// Operations that a timeout abandoned and that are still running.
-    std::size_t orphans() const noexcept { return plan_->orphans.load(std::memory_order_relaxed); }
+    std::size_t orphans() const noexcept { return terms_->by->orphans.load(std::memory_order_relaxed); }
 
 private:
+    friend class overridden_pipeline;
+
     static std::shared_ptr<detail::plan> begin(pipeline_options options)
     {
         auto made = std::make_shared<detail::plan>();
         made->name = std::move(options.name);
         made->sink = std::move(options.sink);
         return made;
+    }
+
+    void adopt(std::shared_ptr<detail::plan const> made)
+    {
+        terms_ = std::make_shared<detail::terms const>(std::move(made));
+    }
+
+    template <class Part>
+    static void add(detail::plan& to, Part const& part)
+    {
+        if constexpr (std::same_as<Part, pipeline>)
+            to.add(*part.terms_->by);
+        else
+            to.add(part);
     }
 
     template <class Edge, class Fn, class... Args>
@@ -142,11 +170,41 @@ private:
         static_assert(detail::is_awaitable<typename operation::result>,
                       "keel: the operation must return asio::awaitable<T>.");
         using T = typename detail::awaited_by<typename operation::result>::type;
-        return detail::drive<Edge, T>(plan_, operation(std::in_place, std::forward<Fn>(fn),
-                                                       detail::stored_argument<Args>::unwrap(args)...));
+        return detail::drive<Edge, T>(terms_, operation(std::in_place, std::forward<Fn>(fn),
+                                                        detail::stored_argument<Args>::unwrap(args)...));
     }
 
-    std::shared_ptr<detail::plan const> plan_;
+    std::shared_ptr<detail::terms const> terms_;
 };
+
+/// A pipeline together with what some calls want otherwise. Shares the pipeline's policies; as thread-safe as
+/// it.
+class overridden_pipeline
+{
+public:
+    overridden_pipeline(pipeline of, overrides wanted) : calls_(std::move(of))
+    {
+        calls_.terms_ = std::make_shared<detail::terms const>(calls_.terms_->by, std::move(wanted));
+    }
+
+    /// As with a pipeline.
+    template <class Fn, class... Args>
+    auto operator()(Fn&& fn, Args&&... args) const
+    {
+        return calls_(std::forward<Fn>(fn), std::forward<Args>(args)...);
+    }
+
+    /// As with a pipeline.
+    template <class Fn, class... Args>
+    auto run(Fn&& fn, Args&&... args) const
+    {
+        return calls_.run(std::forward<Fn>(fn), std::forward<Args>(args)...);
+    }
+
+private:
+    pipeline calls_;
+};
+
+inline overridden_pipeline pipeline::with(overrides wanted) const { return {*this, std::move(wanted)}; }
 
 } // namespace keel

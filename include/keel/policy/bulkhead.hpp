@@ -23,7 +23,7 @@ struct bulkhead_options
     /// Shown in events and outcomes.
     std::string name = "bulkhead";
 
-    /// How many calls may be in flight. At least 1.
+    /// How many calls may be in flight, or how many units of weight. At least 1. Can be changed later.
     std::size_t max_concurrent = 25;
 
     /// How many further calls may wait for a permit. 0: none, a full bulkhead refuses at once.
@@ -37,7 +37,7 @@ option_faults validate(bulkhead_options const&);
 
 struct bulkhead_snapshot
 {
-    std::size_t running = 0;
+    std::size_t running = 0; ///< Units of weight in flight.
     std::size_t waiting = 0;
     std::size_t max_concurrent = 0;
     std::size_t max_queue = 0;
@@ -47,8 +47,10 @@ namespace policy {
 
 /// The bulkhead's decisions: a plain value, told the time. Not thread-safe.
 ///
-/// A freed permit is handed to the first waiter and never becomes free in between, so nobody can overtake.
-/// `running + free == max_concurrent` at every moment.
+/// A freed permit is handed to the first waiter and never becomes free in between, so nobody can overtake: a
+/// heavy call at the head of the queue makes lighter ones behind it wait.
+/// `running + free == max_concurrent` at every moment, but while a bulkhead that was made smaller still holds
+/// more calls than it now admits.
 class bulkhead
 {
 public:
@@ -67,7 +69,8 @@ public:
     admission admit(time_point now, waiter& self, waiter_list& expired);
 
     /// May a call that cannot wait go in?
-    admission admit(time_point now, waiter_list& expired);
+    /// \param weight how many units it takes; more than `max_concurrent` is always refused
+    admission admit(time_point now, waiter_list& expired, std::uint32_t weight = 1);
 
     /// A call that was granted a permit ended: its permit goes to the first waiter.
     turns settle(grant, time_point now);
@@ -76,6 +79,14 @@ public:
     /// over.
     bool withdraw(waiter&);
 
+    /// Admits this many from now on. Growing lets waiters in; shrinking takes no permit away, but ends the
+    /// wait of those whose weight can never fit. \param max_concurrent at least 1
+    turns resize(std::size_t max_concurrent, time_point now);
+
+    /// Whether a call of this weight would go in at once.
+    bool has_room(std::uint32_t weight) const noexcept { return queue_.empty() && fits(weight); }
+    bool is_queue_empty() const noexcept { return queue_.empty(); }
+
     bulkhead_options const& options() const noexcept { return options_; }
     bulkhead_snapshot snapshot() const;
 
@@ -83,10 +94,15 @@ private:
     waiter_list expire(time_point now);
     void enqueue(waiter&);
     void dequeue(waiter&);
-    bool has_place() const noexcept { return running_ < options_.max_concurrent && queue_.empty(); }
-    admission go_in(time_point now);
+    void let_in(time_point now, waiter_list& granted);
+    bool fits(std::uint32_t weight) const noexcept
+    {
+        return running_ < max_concurrent_ && weight <= max_concurrent_ - running_;
+    }
+    admission go_in(time_point now, std::uint32_t weight);
 
     bulkhead_options options_;
+    std::size_t max_concurrent_;
     std::size_t running_ = 0;
     waiter_list queue_;
     /// No waiter's deadline is earlier, so that a queue in which nobody is late is not searched.

@@ -156,6 +156,12 @@ public:
     /// Start anew, closed, with nothing counted.
     void force_close(time_point now);
 
+    /// Whether the time is of no matter while the circuit is closed: neither the window nor what counts as
+    /// slow depends on it. Then only the call that opens the circuit must tell the time.
+    bool is_timeless() const noexcept;
+    /// Whether the next success cannot open the circuit, nor decide a trial.
+    bool is_safe_from_success() const noexcept;
+
     circuit_state state() const noexcept;
     std::uint64_t generation() const noexcept { return generation_; }
     circuit_breaker_options const& options() const noexcept { return options_; }

@@ -110,6 +110,11 @@ public:
     bool try_retry(retry_cause, time_point now);
     void retry_ended();
 
+    /// Whether `call_started` and `call_ended` matter to this kind. The others may be spared them.
+    bool counts_calls() const noexcept;
+    /// Whether a success would change nothing.
+    bool is_full() const noexcept;
+
     /// What one retry costs, for the refund.
     std::size_t cost(retry_cause) const;
 

@@ -89,8 +89,12 @@ using timeout_action = std::variant<await_operation, await_until, abandon_operat
 class timeout
 {
 public:
-    /// \param options must be valid and outlive the object
-    explicit timeout(timeout_options const& options) noexcept : options_(&options) {}
+    /// \param options     must be valid and outlive the object
+    /// \param grace_given whether the grace period has begun already
+    explicit timeout(timeout_options const& options, bool grace_given = false) noexcept
+        : options_(&options),
+          grace_given_(grace_given)
+    {}
 
     /// When the limit that starts at `now` passes.
     time_point deadline(time_point now) const noexcept { return saturating_add(now, options_->limit); }
@@ -103,7 +107,7 @@ public:
 
 private:
     timeout_options const* options_;
-    bool grace_given_ = false;
+    bool grace_given_;
 };
 
 } // namespace policy

@@ -4,18 +4,13 @@
 
 namespace keel::detail {
 
-// Asio 1.26 cannot cancel a spawned coroutine that has not begun: it would lose the completion.
 void attempt_base::cancel()
 {
     if (std::exchange(cancel_wanted_, true)) return;
-    if (started_ && !finished_) signal_.emit(asio::cancellation_type::terminal);
+    if (!finished_) scope_->cancel(asio::cancellation_type::terminal);
 }
 
-bool attempt_base::begin() noexcept
-{
-    started_ = true;
-    return !cancel_wanted_;
-}
+bool attempt_base::begin(asio::cancellation_slot own) noexcept { return scope_->begin(own); }
 
 attempt_base::end::~end()
 {

@@ -21,7 +21,7 @@ void parking::resume()
 
 void parking::wake()
 {
-    asio::post(executor_, [this] { resume(); });
+    asio::post(executor(), [this] { resume(); });
 }
 
 void parking::drop()

@@ -30,7 +30,8 @@ asio::execution_context::id runtime::id;
 runtime::runtime(asio::execution_context& context)
     : service(context),
       time_(time_source::of(context)),
-      random_(std::random_device{}())
+      random_(std::random_device{}()),
+      scopes_(std::make_shared<scope_pool>())
 {}
 
 runtime::~runtime() { ended.fetch_add(1, std::memory_order_release); }

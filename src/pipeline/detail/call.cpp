@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace keel::detail {
 namespace {
@@ -25,12 +24,11 @@ public:
 
     ~orphan_luggage()
     {
-        auto const now = context_.time().now();
-        auto const by = telemetry::origin{plan_->name, name_of(plan_->steps[left_by_]), now};
+        moment now(context_.time());
+        auto const v = visit{.now = now, .pipeline = plan_->name, .observer = plan_->sink.get()};
         plan_->orphans.fetch_sub(1, std::memory_order_relaxed);
-        for (auto const& [held, pass] : held_)
-            held->settle(pass, verdict::ignored, now, by, plan_->sink.get());
-        telemetry::emit(plan_->sink.get(), telemetry::orphan_ended{by});
+        for (auto const& [held, pass] : held_) held->settle(pass, verdict::ignored, v);
+        telemetry::emit(v.observer, telemetry::orphan_ended{v.by(name_of(plan_->steps[left_by_]))});
     }
 
     void add(std::shared_ptr<gate> held, grant pass) { held_.emplace_back(std::move(held), pass); }
@@ -42,65 +40,102 @@ private:
     std::vector<std::pair<std::shared_ptr<gate>, grant>> held_;
 };
 
-failure policy_failure(errc why, std::optional<time_point> retry_at = std::nullopt)
+bool is_cancelled(asio::cancellation_state const& state)
 {
-    failure f;
-    f.code = why;
-    f.retry_at = retry_at;
-    f.from_policy = true;
-    return f;
-}
-
-std::optional<duration> until(std::optional<time_point> at, time_point now)
-{
-    if (!at) return std::nullopt;
-    return std::max(duration::zero(), saturating_sub(*at, now));
+    return state.cancelled() != asio::cancellation_type::none;
 }
 
 } // namespace
 
-call::call(std::shared_ptr<plan const> p, asio::any_io_executor executor, runtime& context)
-    : parking(std::move(executor), context),
-      plan_(std::move(p)),
-      now_(context.time().now())
+call::call(std::shared_ptr<terms const> t, asio::any_io_executor const& executor,
+           asio::cancellation_slot const& own)
+    : parking(executor, runtime::of(executor)),
+      terms_(std::move(t)),
+      plan_(*terms_->by),
+      scope_(find_scope(executor, own)),
+      now_(context().time()),
+      visit_{.now = now_,
+             .waiter = this,
+             .weight = terms_->wanted.weight(),
+             .pipeline = plan_.name,
+             .observer = plan_.sink.get()},
+      inherited_(scope_ ? scope_->deadline() : never)
 {
-    if (plan_->steps.size() > few_.size()) more_ = std::make_unique<any_slot[]>(plan_->steps.size());
+    if (plan_.steps.size() > few_.size()) {
+        rare().slots.resize(plan_.steps.size());
+        slots_ = rare_->slots.data();
+    }
+    auto const& wanted = terms_->wanted;
+    if (wanted.deadline()) inherited_ = std::min(inherited_, *wanted.deadline());
+    if (wanted.limit()) inherited_ = std::min(inherited_, saturating_add(now_(), *wanted.limit()));
+    if (!wanted.idempotency_key().empty()) idempotency_key = &wanted.idempotency_key();
+    until = inherited_;
 }
 
 call::~call() { give_everything_back(); }
 
-call::action call::next(bool caller_cancelled)
+call::action call::next(asio::cancellation_state const& state)
 {
-    caller_cancelled_ = caller_cancelled_ || caller_cancelled;
+    caller_cancelled_ = caller_cancelled_ || is_cancelled(state);
+    go_on_after_wait();
     for (;;) {
-        std::optional<action> to_do;
-        switch (stage_) {
-        case stage::inward: to_do = step_in(); break;
-        case stage::queued: turn_over(); break;
-        case stage::reserved: reservation_over(); break;
-        case stage::pausing: pause_over(); break;
-        case stage::running:
-        case stage::outward: to_do = step_out(); break;
-        case stage::finished: return action::finish;
-        }
-        if (to_do) return *to_do;
+        auto to_do = action::finish;
+        if (stage_ == stage::inward) to_do = walk_in();
+        if (stage_ == stage::outward) to_do = walk_out();
+        if (to_do != action::go_on) return to_do;
     }
-}
-
-std::shared_ptr<failure const> call::share_what_failed()
-{
-    shared_failure_ = std::make_shared<failure const>(failure_);
-    return shared_failure_;
 }
 
 void call::refuse(errc why)
 {
-    conclude(policy_failure(why), verdict::ignored, keel::ended_by::rejection, nobody);
-    telemetry::emit(sink(), telemetry::rejected{origin(nobody), why, std::nullopt});
+    fail_by_policy(why, verdict::ignored, keel::ended_by::rejection, nobody);
+    if (sink()) telemetry::emit(sink(), telemetry::rejected{origin(nobody), why, std::nullopt});
 }
 
 // --- the attempt
 // ------------------------------------------------------------------------------------------------
+
+void call::going_in()
+{
+    if (!scope_) return;
+    scope_->enter(*this);
+    if (until == never) return;
+    watched_ = owner_;
+    last_turn_ = false;
+    arm(until, now_());
+}
+
+void call::come_out(asio::cancellation_state state)
+{
+    now_.pass();
+    if (scope_) {
+        disarm();
+        scope_->leave(*this);
+    }
+    if (!std::exchange(wants_cancel, false)) {
+        caller_cancelled_ = caller_cancelled_ || is_cancelled(state);
+    } else if (scope_->is_cancelled_above(*this)) {
+        caller_cancelled_ = true;
+    } else {
+        state.clear();
+    }
+}
+
+call_context call::describe_attempt() const
+{
+    auto known = scope_ ? scope_->describe() : call_context();
+    known.deadline = until;
+    known.attempt = attempts;
+    if (idempotency_key) known.idempotency_key = *idempotency_key;
+    return known;
+}
+
+std::shared_ptr<void const> call::belongings() const
+{
+    if (!rare_) return nullptr;
+    if (answering_) return rare_->failed;
+    return rare_->kept;
+}
 
 void call::watch(std::shared_ptr<attempt_base> running)
 {
@@ -109,71 +144,74 @@ void call::watch(std::shared_ptr<attempt_base> running)
     watched_ = owner_;
     last_turn_ = false;
     supervised(true);
-    arm(deadline_, now_);
+    arm(until, now_());
 }
 
-void call::ended(bool caller_cancelled, bool has_value, judgement what, failure why)
+void call::watched(asio::cancellation_state const& state)
 {
-    read_clock();
+    now_.pass();
     running_.reset();
-    caller_cancelled_ = caller_cancelled_ || caller_cancelled;
+    caller_cancelled_ = caller_cancelled_ || is_cancelled(state);
+}
+
+void call::ended(bool has_value, judgement what)
+{
     auto const by = answering_ ? keel::ended_by::fallback : keel::ended_by::operation;
     auto const step = answering_ ? index_ : nobody;
-    auto const cut_short = std::exchange(expired_, nobody);
+    auto const cut_short = std::exchange(cut_short_, false);
+    auto const expired = std::exchange(expired_, nobody);
     answering_ = nullptr;
     hint_ = what.retry_after;
-    if (hint_ && !why.retry_at) why.retry_at = saturating_add(now_, *hint_);
+    if (hint_ && !failure_.retry_at) failure_.retry_at = saturating_add(now_(), *hint_);
 
-    if (has_value && !why.code && (what.what == verdict::success || what.what == verdict::ignored)) {
-        conclude(std::move(why), what.what, by, step);
-        has_value_ = true;
-    } else if (cut_short != nobody) {
-        fail_timed_out(cut_short, verdict::failure, "ended");
-    } else if (caller_cancelled_) {
-        conclude(std::move(why), verdict::ignored, keel::ended_by::caller, nobody);
-        has_value_ = has_value;
-    } else {
-        conclude(std::move(why), what.what, by, step);
-        has_value_ = has_value;
+    auto const good = what.what == verdict::success || what.what == verdict::ignored;
+    if (!has_value || failure_.code || !good) {
+        if (cut_short) return fail_timed_out(expired, verdict::failure, "ended");
+        if (caller_cancelled_ && inherited_ != never && inherited_ <= now_())
+            return fail_timed_out(nobody, verdict::failure, "ended");
+        if (caller_cancelled_) {
+            conclude(verdict::ignored, keel::ended_by::caller, nobody);
+            has_value_ = has_value;
+            return;
+        }
     }
+    conclude(what.what, by, step);
+    has_value_ = has_value;
 }
 
-void call::misjudged(failure thrown)
+void call::misjudged(failure&& thrown)
 {
-    read_clock();
-    running_.reset();
     answering_ = nullptr;
+    cut_short_ = false;
     expired_ = nobody;
-    conclude(std::move(thrown), verdict::ignored, keel::ended_by::predicate, nobody);
+    failure_ = std::move(thrown);
+    conclude(verdict::ignored, keel::ended_by::predicate, nobody);
 }
 
 void call::leave_behind(std::shared_ptr<attempt_base> const& running)
 {
-    read_clock();
-    running_.reset();
     answering_ = nullptr;
-    auto luggage = std::make_shared<orphan_luggage>(plan_, watched_, context());
+    auto luggage = std::make_shared<orphan_luggage>(terms_->by, watched_, context());
     for (auto i = index_; i > watched_ + 1; --i) {
-        auto const* const step = std::get_if<gate_step>(&plan_->steps[i - 1]);
+        auto const* const step = std::get_if<gate_step>(&plan_.steps[i - 1]);
         auto const* const taken = std::get_if<gate_slot>(&at(i - 1));
         if (!step || !taken || !step->held->holds_capacity()) continue;
         luggage->add(step->held, taken->pass);
         at(i - 1) = std::monostate{};
     }
     running->luggage = std::move(luggage);
-    auto const cut_short = std::exchange(expired_, nobody);
-    if (cut_short == nobody)
-        fail_by_caller();
+    auto const expired = std::exchange(expired_, nobody);
+    if (std::exchange(cut_short_, false))
+        fail_timed_out(expired, verdict::failure, "abandoned");
     else
-        fail_timed_out(cut_short, verdict::failure, "abandoned");
+        fail_by_caller();
 }
 
 // --- how an attempt ends
 // ----------------------------------------------------------------------------------------
 
-void call::conclude(failure why, verdict v, keel::ended_by by, std::size_t step)
+void call::conclude(verdict v, keel::ended_by by, step_index step) noexcept
 {
-    failure_ = std::move(why);
     verdict_ = v;
     ended_by_ = by;
     ended_step_ = step;
@@ -181,42 +219,61 @@ void call::conclude(failure why, verdict v, keel::ended_by by, std::size_t step)
     stage_ = stage::outward;
 }
 
-void call::fail_by_caller()
-{
-    failure aborted;
-    aborted.code = asio::error::operation_aborted;
-    conclude(std::move(aborted), verdict::ignored, keel::ended_by::caller, nobody);
-}
-
-void call::fail_timed_out(std::size_t step, verdict v, std::string_view operation)
+void call::fail_by_policy(errc why, verdict v, keel::ended_by by, step_index step)
 {
     hint_.reset();
-    conclude(policy_failure(errc::timed_out), v, keel::ended_by::timeout, step);
-    auto const& options = std::get<timeout_step>(plan_->steps[step]).options;
-    telemetry::emit(sink(), telemetry::timed_out{origin(step), options.limit, operation});
+    failure_ = {};
+    failure_.code = why;
+    failure_.from_policy = true;
+    conclude(v, by, step);
+}
+
+// What cancels a call from outside may be a limit that it inherits.
+void call::fail_by_caller()
+{
+    if (inherited_ != never && inherited_ <= now_())
+        return fail_timed_out(nobody, verdict::ignored, "not_started");
+    failure_ = {};
+    failure_.code = asio::error::operation_aborted;
+    conclude(verdict::ignored, keel::ended_by::caller, nobody);
+}
+
+void call::fail_timed_out(step_index step, verdict v, std::string_view operation)
+{
+    auto const own = step != nobody;
+    fail_by_policy(errc::timed_out, v, own ? keel::ended_by::timeout : keel::ended_by::deadline, step);
+    if (!sink()) return;
+    auto const limit = own ? std::get<timeout_step>(plan_.steps[step]).options.limit : duration::zero();
+    telemetry::emit(sink(), telemetry::timed_out{origin(step), limit, operation});
 }
 
 void call::fail_by_predicate()
 {
-    failure thrown;
-    thrown.exception = std::current_exception();
-    conclude(std::move(thrown), verdict::ignored, keel::ended_by::predicate, index_);
+    failure_ = {};
+    failure_.exception = std::current_exception();
+    conclude(verdict::ignored, keel::ended_by::predicate, index_);
 }
 
 void call::reject(errc why, std::optional<time_point> retry_at)
 {
-    hint_.reset();
-    conclude(policy_failure(why, retry_at), verdict::ignored, keel::ended_by::rejection, index_);
-    telemetry::emit(sink(), telemetry::rejected{origin(index_), why, until(retry_at, now_)});
+    fail_by_policy(why, verdict::ignored, keel::ended_by::rejection, index_);
+    failure_.retry_at = retry_at;
+    if (sink()) telemetry::emit(sink(), telemetry::rejected{origin(index_), why, hint()});
 }
 
-std::optional<duration> call::hint() const { return hint_ ? hint_ : until(failure_.retry_at, now_); }
+/// How long from now nobody need try again, if anybody knows.
+std::optional<duration> call::hint()
+{
+    if (hint_ || !failure_.retry_at) return hint_;
+    return std::max(duration::zero(), saturating_sub(*failure_.retry_at, now_()));
+}
 
-// --- while parked
+// --- while parked, and while the operation runs
 // -----------------------------------------------------------------------------------------------
 
 void call::reached()
 {
+    now_.pass();
     switch (stage_) {
     case stage::queued:
         if (gate_here().withdraw(*this)) resume();
@@ -249,19 +306,28 @@ void call::dropped() noexcept
 
 void call::time_is_up()
 {
-    read_clock();
-    auto const running = running_; // the operation may end inside `cancel`, and with it this call
-    if (running->finished()) return;
+    auto const running = running_; // the operation may end inside a cancellation, and with it this call
+    if (running && running->finished()) return;
     // A result that is ready at this very instant still counts: whatever is runnable now runs first.
-    if (!std::exchange(last_turn_, true)) return arm(now_, now_);
-    if (!caller_cancelled_)
-        expired_ = std::min(expired_, watched_); // the outermost of those that have expired
+    if (!std::exchange(last_turn_, true)) return arm(now_(), now_());
+    if (!caller_cancelled_) {
+        cut_short_ = true;
+        if (watched_ != nobody) expired_ = std::min(expired_, watched_); // the outermost that has expired
+    }
+    if (!running) {
+        watch_next_timeout();
+        if (!std::exchange(wants_cancel, true)) scope_->root.emit(asio::cancellation_type::terminal);
+        return;
+    }
     running->cancel();
     if (running->finished()) return;
+    if (watched_ == nobody) return watch_next_timeout();
 
     auto& own = std::get<timeout_slot>(at(watched_));
-    auto const decision = own.limit.expired(now_);
-    if (auto const* more = std::get_if<policy::await_until>(&decision)) return arm(more->at, now_);
+    auto limit = policy::timeout(std::get<timeout_step>(plan_.steps[watched_]).options, own.grace_given);
+    auto const decision = limit.expired(now_());
+    own.grace_given = true;
+    if (auto const* more = std::get_if<policy::await_until>(&decision)) return arm(more->at, now_());
     if (std::holds_alternative<policy::await_operation>(decision)) return watch_next_timeout();
     running->waited_for_by(nullptr);
     resume();
@@ -272,13 +338,13 @@ void call::time_is_up()
 void call::watch_next_timeout()
 {
     auto next = never;
-    for (std::size_t i = 0; i < index_; ++i) {
+    for (step_index i = 0; i < index_; ++i) {
         auto const* const slot = std::get_if<timeout_slot>(&at(i));
-        if (!slot || slot->own_deadline <= now_ || slot->own_deadline >= next) continue;
+        if (!slot || slot->own_deadline <= now_() || slot->own_deadline >= next) continue;
         next = slot->own_deadline;
         watched_ = i;
     }
-    if (next != never) arm(next, now_);
+    if (next != never) arm(next, now_());
 }
 
 // --- the end
@@ -287,41 +353,39 @@ void call::watch_next_timeout()
 call_report call::report() const
 {
     call_report r;
-    r.attempts = attempts_;
+    r.attempts = attempts;
     r.ended_by = ended_by_;
     r.verdict = verdict_;
     r.stopped = stopped_;
-    if (ended_step_ != nobody && ended_step_ < plan_->steps.size())
-        r.policy = name_of(plan_->steps[ended_step_]);
+    if (ended_step_ < plan_.steps.size()) r.policy = name_of(plan_.steps[ended_step_]);
     return r;
 }
 
-telemetry::origin call::origin(std::size_t step) const
+telemetry::origin call::origin(step_index step)
 {
-    if (step >= plan_->steps.size()) return {plan_->name, {}, now_};
-    return {plan_->name, name_of(plan_->steps[step]), now_};
+    if (step >= plan_.steps.size()) return {plan_.name, {}, now_()};
+    return {plan_.name, name_of(plan_.steps[step]), now_()};
 }
 
 /// The frame is being destroyed before the call has finished: its context is going away.
 void call::give_everything_back() noexcept
 {
-    if (running_) running_->waited_for_by(nullptr);
     if (stage_ == stage::finished) return;
+    if (running_) running_->waited_for_by(nullptr);
     if (stage_ == stage::queued && !gate_here().withdraw(*this) && granted) at(index_++) = gate_slot{pass};
-    if (stage_ == stage::reserved) gate_here().give_back(pass, now_);
+    if (stage_ == stage::reserved) gate_here().give_back(pass, visit_);
     if (stage_ == stage::pausing) ++index_;
-    for (; index_ > 0; --index_) {
-        auto const& step = plan_->steps[index_ - 1];
-        auto& taken = at(index_ - 1);
-        if (auto* g = std::get_if<gate_slot>(&taken))
-            std::get<gate_step>(step).held->settle(g->pass, verdict::ignored, now_, origin(index_ - 1),
-                                                   sink());
-        if (auto* r = std::get_if<retry_slot>(&taken)) {
-            auto const& budget = std::get<retry_step>(step).budget;
-            if (budget && r->retrying) budget->retry_ended();
-            if (budget) budget->call_ended();
-        }
+    while (index_ > 0) {
+        --index_;
+        close(plan_.steps[index_], at(index_));
     }
+}
+
+void call::close(any_step const& step, any_slot& taken) noexcept
+{
+    if (auto const* g = std::get_if<gate_slot>(&taken))
+        std::get<gate_step>(step).held->settle(g->pass, verdict::ignored, visit_);
+    if (auto const* r = std::get_if<retry_slot*>(&taken)) close(std::get<retry_step>(step), **r);
 }
 
 } // namespace keel::detail

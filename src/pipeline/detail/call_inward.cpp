@@ -4,29 +4,65 @@
 
 namespace keel::detail {
 
-// ----------------------------------------------------------------------------------------------------
+/// What was waited for has come, or will not come.
+void call::go_on_after_wait()
+{
+    switch (stage_) {
+    case stage::queued: return turn_over();
+    case stage::reserved: return reservation_over();
+    case stage::pausing: return pause_over();
+    case stage::running: stage_ = stage::outward; return;
+    case stage::inward:
+    case stage::outward:
+    case stage::finished: return;
+    }
+}
 
-std::optional<call::action> call::step_in()
+call::action call::walk_in()
 {
     if (caller_cancelled_) {
         fail_by_caller();
-        return std::nullopt;
+        return action::go_on;
     }
-    if (deadline_ <= now_) {
-        fail_timed_out(owner_, verdict::ignored, "not_started");
-        return std::nullopt;
+    while (stage_ == stage::inward) {
+        if (has_run_out_of_time()) {
+            fail_timed_out(owner_, verdict::ignored, "not_started");
+            break;
+        }
+        if (index_ == plan_.steps.size()) return begin_attempt();
+        auto const to_do = enter(plan_.steps[index_]);
+        if (to_do != action::go_on) return to_do;
     }
-    if (index_ == plan_->steps.size()) return begin_attempt();
-    return std::visit([this](auto const& step) { return enter(step); }, plan_->steps[index_]);
+    return action::go_on;
 }
 
-std::optional<call::action> call::enter(gate_step const& step)
+call::action call::enter(any_step const& step)
 {
-    waiter::deadline = deadline_;
-    auto const answer = step.held->admit(now_, this, origin(index_), sink());
+    switch (kind_of(step)) {
+    case step_kind::gate: return enter(*std::get_if<gate_step>(&step));
+    case step_kind::timeout: return enter(*std::get_if<timeout_step>(&step));
+    case step_kind::retry: return enter(*std::get_if<retry_step>(&step));
+    case step_kind::fallback: return enter(*std::get_if<fallback_step>(&step));
+    case step_kind::loop: return enter(*std::get_if<loop_step>(&step));
+    }
+    return action::go_on;
+}
+
+bool call::has_run_out_of_time() { return until != never && until <= now_(); }
+
+call::action call::enter(gate_step const& step)
+{
+    waiter::deadline = until;
+    admission answer;
+    try {
+        answer = step.held->admit(visit_);
+    } catch (...) { // a user's own gate
+        fail_by_predicate();
+        return action::go_on;
+    }
     switch (answer.what) {
-    case admission::kind::granted: go_in(answer.pass); return std::nullopt;
-    case admission::kind::refused: reject(answer.why, answer.at); return std::nullopt;
+    case admission::kind::granted: go_in(answer.pass); return action::go_on;
+    case admission::kind::refused: reject(answer.why, answer.at); return action::go_on;
     case admission::kind::wait_turn: return park(stage::queued, waiter::deadline);
     case admission::kind::wait_until: break;
     }
@@ -34,39 +70,63 @@ std::optional<call::action> call::enter(gate_step const& step)
     return park(stage::reserved, *answer.at);
 }
 
-std::optional<call::action> call::enter(timeout_step const& step)
+call::action call::enter(timeout_step const& step)
 {
     auto const limit = policy::timeout(step.options);
-    auto const own = limit.deadline(now_);
-    at(index_) = timeout_slot{limit, own, deadline_, owner_};
-    if (own < deadline_) {
-        deadline_ = own;
+    auto const own = limit.deadline(now_());
+    at(index_) = timeout_slot{own, until, owner_};
+    if (own < until) {
+        until = own;
         owner_ = index_;
     }
     ++index_;
-    return std::nullopt;
+    return action::go_on;
 }
 
-std::optional<call::action> call::enter(retry_step const& step)
+call::action call::enter(retry_step const& step)
 {
-    at(index_) = retry_slot{policy::retry(*step.options)};
-    std::get<retry_slot>(at(index_)).loop.start(now_);
+    auto& own = retry_
+                    ? *rare().retries.emplace_back(std::make_unique<retry_slot>(policy::retry(*step.options)))
+                    : retry_.emplace(policy::retry(*step.options));
+    own.loop.start(step.options->max_duration ? now_() : time_point{});
     if (step.budget) step.budget->call_started(now_);
+    at(index_) = &own;
     ++index_;
-    return std::nullopt;
+    return action::go_on;
 }
 
-std::optional<call::action> call::enter(fallback_step const&)
+call::action call::enter(fallback_step const&)
 {
     ++index_;
-    return std::nullopt;
+    return action::go_on;
 }
 
-std::optional<call::action> call::begin_attempt()
+call::action call::enter(loop_step const& step)
 {
-    ++attempts_;
+    try {
+        rare().loops.push_back(step.held->begin(now_));
+    } catch (...) { // a user's own loop
+        fail_by_predicate();
+        return action::go_on;
+    }
+    at(index_) = loop_slot{rare_->loops.back().get()};
+    ++index_;
+    return action::go_on;
+}
+
+call::action call::begin_attempt()
+{
+    if (attempts++ > 0) failure_ = {};
+    return run_operation();
+}
+
+/// An operation that must be cut short is spawned, unless the call is in a scope; one that may be abandoned
+/// is spawned in any case.
+call::action call::run_operation()
+{
     stage_ = stage::running;
-    return deadline_ == never ? action::run : action::supervise;
+    if (until == never) return action::run;
+    return scope_ && !plan_.may_abandon ? action::run : action::supervise;
 }
 
 call::action call::park(stage waiting, time_point until_when)
@@ -74,39 +134,45 @@ call::action call::park(stage waiting, time_point until_when)
     stage_ = waiting;
     waking_ = false;
     supervised(false);
-    if (until_when != never) arm(until_when, now_);
+    if (until_when != never) arm(until_when, now_());
+    now_.pass();
     return action::park;
 }
 
 void call::go_in(grant granted_pass)
 {
-    at(index_) = gate_slot{granted_pass};
+    at(index_).emplace<gate_slot>(granted_pass);
     ++index_;
     stage_ = stage::inward;
 }
 
 void call::turn_over()
 {
-    read_clock();
     if (granted) return go_in(pass);
     if (caller_cancelled_) return fail_by_caller();
-    if (now_ >= deadline_) return fail_timed_out(owner_, verdict::ignored, "not_started");
+    if (has_run_out_of_time()) return fail_timed_out(owner_, verdict::ignored, "not_started");
     reject(errc::bulkhead_wait_expired, std::nullopt);
 }
 
 void call::reservation_over()
 {
-    read_clock();
     if (!caller_cancelled_) return go_in(pass);
-    gate_here().give_back(pass, now_);
+    gate_here().give_back(pass, visit_);
     fail_by_caller();
 }
 
 void call::pause_over()
 {
-    read_clock();
-    auto const& step = std::get<retry_step>(plan_->steps[index_]);
-    auto& own = std::get<retry_slot>(at(index_));
+    if (auto const* const step = std::get_if<retry_step>(&plan_.steps[index_]))
+        return retry_pause_over(*step);
+    if (caller_cancelled_) return fail_by_caller();
+    ++index_;
+    stage_ = stage::inward;
+}
+
+void call::retry_pause_over(retry_step const& step)
+{
+    auto& own = retry_at(index_);
     if (caller_cancelled_) {
         fail_by_caller();
         stop_retrying(step, retry_stop::cancelled);

@@ -6,26 +6,40 @@
 
 namespace keel::detail {
 
-// ---------------------------------------------------------------------------------------------------
-
-std::optional<call::action> call::step_out()
+call::action call::walk_out()
 {
-    if (index_ == 0) {
-        stage_ = stage::finished;
-        return std::nullopt;
+    while (stage_ == stage::outward) {
+        if (index_ == 0) {
+            stage_ = stage::finished;
+            return action::finish;
+        }
+        --index_;
+        auto const to_do = leave(plan_.steps[index_]);
+        if (to_do != action::go_on) return to_do;
     }
-    --index_;
-    return std::visit([this](auto const& step) { return leave(step); }, plan_->steps[index_]);
+    return action::go_on;
 }
 
-std::optional<call::action> call::leave(gate_step const& step)
+call::action call::leave(any_step const& step)
+{
+    switch (kind_of(step)) {
+    case step_kind::gate: return leave(*std::get_if<gate_step>(&step));
+    case step_kind::timeout: return leave(*std::get_if<timeout_step>(&step));
+    case step_kind::retry: return leave(*std::get_if<retry_step>(&step));
+    case step_kind::fallback: return leave(*std::get_if<fallback_step>(&step));
+    case step_kind::loop: return leave(*std::get_if<loop_step>(&step));
+    }
+    return action::go_on;
+}
+
+call::action call::leave(gate_step const& step)
 {
     auto* const taken = std::get_if<gate_slot>(&at(index_));
-    if (!taken) return std::nullopt; // an orphan has it
+    if (!taken) return action::go_on; // an orphan has it
     auto const granted_pass = taken->pass;
-    at(index_) = std::monostate{};
-    step.held->settle(granted_pass, verdict_for(*step.held), now_, origin(index_), sink());
-    return std::nullopt;
+    at(index_).emplace<std::monostate>();
+    step.held->settle(granted_pass, verdict_for(*step.held), visit_);
+    return action::go_on;
 }
 
 verdict call::verdict_for(gate& g)
@@ -40,17 +54,29 @@ verdict call::verdict_for(gate& g)
     }
 }
 
-std::optional<call::action> call::leave(timeout_step const&)
+call::action call::leave(timeout_step const&)
 {
     auto const& own = std::get<timeout_slot>(at(index_));
-    deadline_ = own.outer_deadline;
+    until = own.outer_deadline;
     owner_ = own.outer_owner;
-    return std::nullopt;
+    return action::go_on;
 }
 
-std::optional<call::action> call::leave(retry_step const& step)
+/// A limit further out has passed.
+bool call::is_out_of_time() const noexcept
 {
-    auto& own = std::get<retry_slot>(at(index_));
+    return ended_by_ == keel::ended_by::deadline ||
+           (ended_by_ == keel::ended_by::timeout && ended_step_ < index_);
+}
+
+bool call::is_cancelled_by_caller() const noexcept
+{
+    return ended_by_ == keel::ended_by::caller || caller_cancelled_;
+}
+
+call::action call::leave(retry_step const& step)
+{
+    auto& own = retry_at(index_);
     if (own.retrying && step.budget) step.budget->retry_ended();
     auto const charged = std::exchange(own.charged, 0);
     own.retrying = false;
@@ -60,18 +86,17 @@ std::optional<call::action> call::leave(retry_step const& step)
         return stop_retrying(step, retry_stop::success);
     }
     if (has_value_ && verdict_ == verdict::ignored) return stop_retrying(step, retry_stop::success);
-    if (ended_by_ == keel::ended_by::caller || caller_cancelled_)
-        return stop_retrying(step, retry_stop::cancelled);
-    if (ended_by_ == keel::ended_by::timeout && ended_step_ < index_)
-        return stop_retrying(step, retry_stop::deadline);
-    if (!is_retryable(*step.options)) return stop_retrying(step, retry_stop::not_retryable);
+    if (is_cancelled_by_caller()) return stop_retrying(step, retry_stop::cancelled);
+    if (is_out_of_time()) return stop_retrying(step, retry_stop::deadline);
+    if ((!terms_->wanted.may_retry()) || !is_retryable(*step.options))
+        return stop_retrying(step, retry_stop::not_retryable);
 
     own.cause = failure_.code == errc::timed_out ? policy::retry_cause::timeout : policy::retry_cause::error;
     if (step.budget) step.budget->failed();
-    auto const limit = deadline_ == never ? std::nullopt : std::optional(deadline_);
+    auto const limit = until == never ? std::nullopt : std::optional(until);
     policy::retry_action decision;
     try {
-        decision = own.loop.attempt_failed(now_, limit, hint(), context().draw());
+        decision = own.loop.attempt_failed(now_(), limit, hint(), context().draw());
     } catch (...) { // the user's own backoff function
         fail_by_predicate();
         return stop_retrying(step, retry_stop::not_retryable);
@@ -80,32 +105,34 @@ std::optional<call::action> call::leave(retry_step const& step)
     if (step.budget && !step.budget->has_retry(own.cause, now_))
         return stop_retrying(step, retry_stop::budget);
 
-    auto const pause = std::get<policy::retry_after>(decision).pause;
-    telemetry::emit(
-        sink(), telemetry::retry_scheduled{origin(index_), own.loop.attempts() + 1, pause, failure_.code});
-    return park(stage::pausing, saturating_add(now_, pause)); // even for no time: others must have their turn
+    auto const length = std::get<policy::retry_after>(decision).pause;
+    if (sink())
+        telemetry::emit(sink(), telemetry::retry_scheduled{origin(index_), own.loop.attempts() + 1, length,
+                                                           failure_.code});
+    return pause(length);
 }
 
-std::optional<call::action> call::stop_retrying(retry_step const& step, retry_stop why)
+/// Waits even for no time: others must have their turn.
+call::action call::pause(duration length) { return park(stage::pausing, saturating_add(now_(), length)); }
+
+call::action call::stop_retrying(retry_step const& step, retry_stop why)
 {
-    auto& own = std::get<retry_slot>(at(index_));
     stopped_ = why;
-    auto const worth_telling = why != retry_stop::success && why != retry_stop::cancelled && attempts_ > 0;
-    if (worth_telling)
+    auto const worth_telling = why != retry_stop::success && why != retry_stop::cancelled && attempts > 0;
+    if (worth_telling && sink())
         telemetry::emit(sink(),
-                        telemetry::retry_stopped{origin(index_), attempts_, to_string(why), failure_.code});
-    close(step, own);
+                        telemetry::retry_stopped{origin(index_), attempts, to_string(why), failure_.code});
+    close(step, retry_at(index_));
+    at(index_) = std::monostate{};
     stage_ = stage::outward;
-    return std::nullopt;
+    return action::go_on;
 }
 
-void call::close(retry_step const& step, retry_slot& own)
+void call::close(retry_step const& step, retry_slot& own) noexcept
 {
-    if (step.budget) {
-        if (own.retrying) step.budget->retry_ended();
-        step.budget->call_ended();
-    }
-    at(index_) = std::monostate{};
+    if (!step.budget) return;
+    if (own.retrying) step.budget->retry_ended();
+    step.budget->call_ended();
 }
 
 bool call::is_retryable(retry_options const& options)
@@ -125,25 +152,52 @@ bool call::is_retryable(retry_options const& options)
     }
 }
 
-std::optional<call::action> call::leave(fallback_step const& step)
+call::action call::leave(fallback_step const& step)
 {
-    if (verdict_ == verdict::success || ended_by_ == keel::ended_by::predicate) return std::nullopt;
-    if (verdict_ == verdict::ignored && ended_by_ == keel::ended_by::operation) return std::nullopt;
-    if (ended_by_ == keel::ended_by::timeout && ended_step_ < index_)
-        return std::nullopt; // no time is left for it
+    if (verdict_ == verdict::success || ended_by_ == keel::ended_by::predicate) return action::go_on;
+    if (verdict_ == verdict::ignored && ended_by_ == keel::ended_by::operation) return action::go_on;
+    if (is_out_of_time()) return action::go_on;
     std::optional<std::size_t> chosen;
     try {
-        chosen =
-            step.state->choice.choose(failure_, ended_by_ == keel::ended_by::caller || caller_cancelled_);
+        chosen = step.state->choice.choose(failure_, is_cancelled_by_caller());
     } catch (...) {
         fail_by_predicate();
-        return std::nullopt;
+        return action::go_on;
     }
-    if (!chosen) return std::nullopt;
-    telemetry::emit(sink(), telemetry::fell_back{origin(index_), failure_.code});
+    if (!chosen) return action::go_on;
+    if (sink()) telemetry::emit(sink(), telemetry::fell_back{origin(index_), failure_.code});
     answering_ = step.state->alternatives[*chosen].get();
-    stage_ = stage::running;
-    return deadline_ == never ? action::run : action::supervise;
+    if (plan_.may_abandon) rare().failed = std::make_shared<failure const>(failure_);
+    return run_operation();
+}
+
+call::action call::leave(loop_step const&)
+{
+    auto* const run = std::get<loop_slot>(at(index_)).run;
+    if (is_cancelled_by_caller() || is_out_of_time() || ended_by_ == keel::ended_by::predicate)
+        return action::go_on;
+    loop_action wanted;
+    try {
+        wanted = run->attempt_ended({now_, verdict_, failure_, attempts, until, context().draw()});
+    } catch (...) { // a user's own loop
+        fail_by_predicate();
+        return action::go_on;
+    }
+    if (auto const* other = std::get_if<fail_with>(&wanted)) {
+        failure_ = {};
+        failure_.code = other->error;
+        failure_.from_policy = true;
+        conclude(verdict_, keel::ended_by::rejection, index_);
+        return action::go_on;
+    }
+    auto const* const again = std::get_if<run_again>(&wanted);
+    if (!again || (!terms_->wanted.may_retry())) return action::go_on;
+    auto const length = std::max(duration::zero(), again->after);
+    if (until != never && saturating_add(now_(), length) >= until) return action::go_on;
+    if (sink())
+        telemetry::emit(sink(),
+                        telemetry::retry_scheduled{origin(index_), attempts + 1, length, failure_.code});
+    return pause(length);
 }
 
 } // namespace keel::detail

@@ -41,10 +41,13 @@ std::optional<time_point> token_bucket::when(std::uint32_t n, time_point now) co
 
 std::optional<time_point> token_bucket::take(std::uint32_t n, time_point now, duration max_wait)
 {
-    auto const at = when(n, now);
-    if (!at || saturating_sub(*at, now) > max_wait) return std::nullopt;
-    refill(now);
-    level_ -= price(n);
+    if (n > burst_) return std::nullopt;
+    auto const level = level_at(now);
+    auto const left = level - price(n);
+    auto const at = left >= 0 ? now : saturating_add(std::max(now, updated_), time_for(-left));
+    if (saturating_sub(at, now) > max_wait) return std::nullopt;
+    level_ = left;
+    updated_ = std::max(updated_, now);
     return at;
 }
 

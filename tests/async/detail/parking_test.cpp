@@ -29,7 +29,7 @@ using keel::testing::simulation;
 class place final : public parking
 {
 public:
-    place(asio::any_io_executor on, int& drops) : parking(on, runtime::of(on)), drops_(drops) {}
+    place(asio::any_io_executor const& on, int& drops) : parking(on, runtime::of(on)), drops_(drops) {}
 
     using parking::arm;
     using parking::supervised;

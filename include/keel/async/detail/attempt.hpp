@@ -1,7 +1,10 @@
 #pragma once
 
+#include <keel/async/call_context.hpp>
 #include <keel/async/detail/parking.hpp>
 #include <keel/async/detail/result_slot.hpp>
+#include <keel/async/detail/runtime.hpp>
+#include <keel/async/detail/scope.hpp>
 #include <keel/core/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -18,14 +21,19 @@
 
 namespace keel::detail {
 
-/// One run of an operation in a coroutine thread of its own, so that it can be cancelled without cancelling
-/// the caller, and left behind if need be. Used on the caller's executor only, and spawned there, so that the
+/// One run of an operation in a scope of its own, so that it can be cancelled without cancelling the caller,
+/// and left behind if need be. Used on the caller's executor only, and spawned there, so that the
 /// body starts inside the spawn; that and the order of things below avoid four defects of Asio 1.26 (see
 /// docs/adr/0005).
 class attempt_base
 {
 public:
-    attempt_base() = default;
+    /// \param context what the operation may know of its call
+    attempt_base(asio::any_io_executor const& executor, call_context context)
+        : scope_(runtime::of(executor).scopes())
+    {
+        scope_->context = std::move(context);
+    }
     attempt_base(attempt_base const&) = delete;
     attempt_base& operator=(attempt_base const&) = delete;
     virtual ~attempt_base() = default;
@@ -45,11 +53,11 @@ public:
     std::shared_ptr<void> luggage;
 
 protected:
-    bool begin() noexcept;
+    bool begin(asio::cancellation_slot own) noexcept;
     void finish() noexcept { finished_ = true; }
 
-    /// The completion handler of the spawned coroutine. Owns the state, and with it the cancellation signal,
-    /// which must outlive the coroutine's last step and not only its body.
+    /// The completion handler of the spawned coroutine. Owns the state, and with it the scope, whose signal
+    /// must outlive the coroutine's last step and not only its body.
     class end
     {
     public:
@@ -64,11 +72,10 @@ protected:
         std::shared_ptr<attempt_base> of_;
     };
 
-    asio::cancellation_signal signal_;
+    scope_lease scope_;
 
 private:
     parking* waiting_ = nullptr;
-    bool started_ = false;
     bool finished_ = false;
     bool cancel_wanted_ = false;
 };
@@ -78,14 +85,17 @@ class attempt final : public attempt_base
 {
 public:
     /// \param owned kept alive until the operation has ended
-    static std::shared_ptr<attempt> start(asio::any_io_executor const& executor, asio::awaitable<T> work,
-                                          [[maybe_unused]] std::shared_ptr<void const> owned)
+    static std::shared_ptr<attempt> start(asio::any_io_executor const& executor, call_context context,
+                                          asio::awaitable<T> work, std::shared_ptr<void const> owned)
     {
-        auto self = std::allocate_shared<attempt>(asio::recycling_allocator<attempt>());
-        asio::co_spawn(executor, body(self, std::move(work), std::move(owned)),
-                       asio::bind_cancellation_slot(self->signal_.slot(), end(self)));
+        auto self =
+            std::allocate_shared<attempt>(asio::recycling_allocator<attempt>(), executor, std::move(context));
+        asio::co_spawn(in_scope(executor, self->scope_.ref()), body(self, std::move(work), std::move(owned)),
+                       asio::bind_cancellation_slot(self->scope_->root.slot(), end(self)));
         return self;
     }
+
+    using attempt_base::attempt_base;
 
     result_slot<T> result;
 
@@ -93,7 +103,8 @@ private:
     static asio::awaitable<void> body(std::shared_ptr<attempt> self, asio::awaitable<T> work,
                                       [[maybe_unused]] std::shared_ptr<void const> owned)
     {
-        if (self->begin()) {
+        auto const state = co_await asio::this_coro::cancellation_state;
+        if (self->begin(state.slot())) {
             try {
                 if constexpr (std::is_void_v<T>) {
                     co_await std::move(work);

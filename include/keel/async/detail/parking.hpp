@@ -22,14 +22,12 @@ namespace keel::detail {
 class parking : public deadline
 {
 public:
-    parking(asio::any_io_executor executor, runtime& context)
-        : deadline(executor_),
-          executor_(std::move(executor)),
-          context_(context)
+    /// \param executor the coroutine's, kept in its frame for as long as this
+    parking(asio::any_io_executor const& executor, runtime& context) : deadline(executor), context_(context)
     {}
 
     runtime& context() noexcept { return context_; }
-    asio::any_io_executor const& executor() const noexcept { return executor_; }
+    using deadline::executor;
 
     /// Suspends until resumed. Completes with nothing; never throws from the wait itself.
     template <class Token>
@@ -77,7 +75,6 @@ private:
         if (!supervised_) context_.enlist(*this);
     }
 
-    asio::any_io_executor executor_;
     runtime& context_;
     parked_handler handler_;
     asio::cancellation_slot slot_;

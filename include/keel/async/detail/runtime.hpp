@@ -1,5 +1,6 @@
 #pragma once
 
+#include <keel/async/detail/scope.hpp>
 #include <keel/async/time_source.hpp>
 #include <keel/core/chance.hpp>
 
@@ -8,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <random>
 
@@ -32,6 +34,8 @@ public:
 
     time_source& time() noexcept { return time_; }
 
+    std::shared_ptr<scope_pool> const& scopes() const noexcept { return scopes_; }
+
     chance draw();
     void seed(std::uint64_t);
 
@@ -55,6 +59,7 @@ private:
     time_source& time_;
     std::mutex mutex_;
     std::mt19937_64 random_;
+    std::shared_ptr<scope_pool> scopes_;
     parking* parked_ = nullptr;
     bool down_ = false; ///< Set by the thread that destroys the context.
     std::atomic<std::uint32_t> ready_ends_{0};

@@ -2,14 +2,21 @@
 
 #include <keel/async/detail/attempt.hpp>
 #include <keel/async/detail/parking.hpp>
+#include <keel/async/detail/scope.hpp>
 #include <keel/async/gate.hpp>
+#include <keel/async/loop.hpp>
+#include <keel/async/moment.hpp>
 #include <keel/core/failure.hpp>
 #include <keel/core/grant.hpp>
 #include <keel/core/time.hpp>
 #include <keel/pipeline/detail/plan.hpp>
+#include <keel/pipeline/detail/recycled.hpp>
 #include <keel/pipeline/outcome.hpp>
+#include <keel/pipeline/overrides.hpp>
 #include <keel/policy/retry.hpp>
 #include <keel/policy/timeout.hpp>
+
+#include <boost/asio/cancellation_state.hpp>
 
 #include <array>
 #include <cstddef>
@@ -19,6 +26,7 @@
 #include <string_view>
 #include <typeinfo>
 #include <variant>
+#include <vector>
 
 namespace keel::detail {
 
@@ -26,24 +34,28 @@ namespace keel::detail {
 /// operation, and walks outwards again, settling what it took. Knows everything but the type of the result;
 /// the coroutine that drives it (`drive.hpp`) only obeys.
 ///
-/// Lives in that coroutine's frame. If the frame is destroyed on the way, everything taken is given back.
-class call final : public parking, private turn_waiter
+/// Owned by that coroutine's frame, but not in it: Asio recycles frames of up to 1020 bytes only. If the
+/// frame is destroyed on the way, everything taken is given back.
+class call final : public recycled<call>, public parking, private turn_waiter, private scoped_call
 {
 public:
     enum class action : std::uint8_t
     {
-        run,       ///< Run the operation (or the chosen fallback) and report with `ended`.
+        run,       ///< Run the operation (or the chosen fallback) in place and report with `ended`.
         supervise, ///< The same, as an attempt that can be cut short: `watch` it.
         park,      ///< Wait in `async_park`, then ask `next` again.
         finish,    ///< The call is over.
+        go_on,     ///< Nothing: take the next step. Never leaves `next`.
     };
 
-    call(std::shared_ptr<plan const> p, asio::any_io_executor executor, runtime& context);
+    /// \param executor the coroutine's, kept in its frame for as long as this
+    /// \param own      the coroutine's cancellation slot
+    call(std::shared_ptr<terms const>, asio::any_io_executor const& executor,
+         asio::cancellation_slot const& own);
     ~call();
 
     /// What to do now.
-    /// \param caller_cancelled whether the calling coroutine has been cancelled
-    action next(bool caller_cancelled);
+    action next(asio::cancellation_state const&);
 
     /// The caller was cancelled after `next` had said `park`: park all the same, it will not be for long.
     void stop_waiting() { cancelled(); }
@@ -53,27 +65,45 @@ public:
 
     /// Whether a fallback answers in place of the operation, and which of its alternatives.
     alternative const* answering() const noexcept { return answering_; }
-    failure const& what_failed() const noexcept { return shared_failure_ ? *shared_failure_ : failure_; }
-    /// Puts `what_failed` where a fallback that is left behind may go on using it.
-    std::shared_ptr<failure const> share_what_failed();
+    failure const& what_failed() const noexcept { return rare_ && rare_->failed ? *rare_->failed : failure_; }
 
-    /// The operation, or the fallback, has ended.
+    /// The user's function and arguments, if they must not live in the call's frame because they may be left
+    /// behind in it.
+    void keep(std::shared_ptr<void> operation) { rare().kept = std::move(operation); }
+    void* kept() const noexcept { return rare_ ? rare_->kept.get() : nullptr; }
+
+    /// Time may have gone by in the user's code.
+    void now_is_later() noexcept { now_.pass(); }
+
+    /// The operation begins to run in place: limits begin to count.
+    void going_in();
+    /// It has ended, one way or another. Takes back a cancellation that was the call's own.
+    void come_out(asio::cancellation_state);
+
+    /// The operation, or the fallback, has ended. Its error or exception is in `why`.
     /// \param has_value whether it returned something
-    /// \param why       its error or exception, if `what` is not a success
-    void ended(bool caller_cancelled, bool has_value, judgement what, failure why);
+    void ended(bool has_value, judgement what);
     /// The same, but the user's classifier threw.
-    void misjudged(failure thrown);
+    void misjudged(failure&& thrown);
 
+    /// What an operation that runs in a scope of its own may know.
+    call_context describe_attempt() const;
+    /// What it must keep alive, lest it be left behind.
+    std::shared_ptr<void const> belongings() const;
     /// Wait for this attempt, cancelling it when the deadline comes. Then `async_park`.
     void watch(std::shared_ptr<attempt_base> running);
+    /// The attempt is over; nothing is watched any more.
+    void watched(asio::cancellation_state const&);
     /// The attempt did not end in time and goes on without us.
     void leave_behind(std::shared_ptr<attempt_base> const& running);
 
     /// When finished: whether the operation's own return value stands.
     bool value_stands() const noexcept { return has_value_; }
-    failure take_failure() { return std::move(failure_); }
+    /// What went wrong: with the attempt that has just ended, and when finished, with the call.
+    failure& why() noexcept { return failure_; }
+    failure const& why() const noexcept { return failure_; }
     call_report report() const;
-    plan const& made_of() const noexcept { return *plan_; }
+    plan const& made_of() const noexcept { return plan_; }
 
 private:
     enum class stage : std::uint8_t
@@ -87,58 +117,87 @@ private:
         finished
     };
 
+    using step_index = std::uint32_t;
+
     struct gate_slot
     {
         grant pass;
     };
     struct timeout_slot
     {
-        policy::timeout limit;
         time_point own_deadline;
         time_point outer_deadline;
-        std::size_t outer_owner;
+        step_index outer_owner;
+        bool grace_given = false;
     };
     struct retry_slot
     {
         policy::retry loop;
+        std::size_t charged = 0;
         policy::retry_cause cause = policy::retry_cause::error;
         bool retrying = false; ///< A retry charged to the budget is in flight.
-        std::size_t charged = 0;
     };
-    using any_slot = std::variant<std::monostate, gate_slot, timeout_slot, retry_slot>;
+    struct loop_slot
+    {
+        loop_run* run;
+    };
+    using any_slot = std::variant<std::monostate, gate_slot, timeout_slot, retry_slot*, loop_slot>;
+
+    /// What few calls need.
+    struct rarities
+    {
+        std::vector<any_slot> slots;                      ///< In place of `few_`, for a longer pipeline.
+        std::vector<std::unique_ptr<retry_slot>> retries; ///< All but the first.
+        std::vector<std::unique_ptr<loop_run>> loops;
+        std::shared_ptr<void> kept;            ///< The operation.
+        std::shared_ptr<failure const> failed; ///< What a fallback that may be left behind answers.
+    };
 
     // Inwards.
-    std::optional<action> step_in();
-    std::optional<action> enter(gate_step const&);
-    std::optional<action> enter(timeout_step const&);
-    std::optional<action> enter(retry_step const&);
-    std::optional<action> enter(fallback_step const&);
-    std::optional<action> begin_attempt();
+    void go_on_after_wait();
+    action walk_in();
+    action enter(any_step const&);
+    action enter(gate_step const&);
+    action enter(timeout_step const&);
+    action enter(retry_step const&);
+    action enter(fallback_step const&);
+    action enter(loop_step const&);
+    action begin_attempt();
+    action run_operation();
     void turn_over();
     void reservation_over();
     void pause_over();
+    void retry_pause_over(retry_step const&);
     void go_in(grant pass);
+    bool has_run_out_of_time();
 
     // Outwards.
-    std::optional<action> step_out();
-    std::optional<action> leave(gate_step const&);
-    std::optional<action> leave(timeout_step const&);
-    std::optional<action> leave(retry_step const&);
-    std::optional<action> leave(fallback_step const&);
+    action walk_out();
+    action leave(any_step const&);
+    action leave(gate_step const&);
+    action leave(timeout_step const&);
+    action leave(retry_step const&);
+    action leave(fallback_step const&);
+    action leave(loop_step const&);
     verdict verdict_for(gate&);
+    bool is_out_of_time() const noexcept;
+    bool is_cancelled_by_caller() const noexcept;
     bool is_retryable(retry_options const&);
-    std::optional<duration> hint() const;
-    std::optional<action> stop_retrying(retry_step const&, retry_stop why);
-    void close(retry_step const&, retry_slot&);
+    std::optional<duration> hint();
+    action pause(duration);
+    action stop_retrying(retry_step const&, retry_stop why);
+    void close(retry_step const&, retry_slot&) noexcept;
+    void close(any_step const&, any_slot&) noexcept;
 
     // The end of an attempt, as the policies see it.
-    void conclude(failure why, verdict v, keel::ended_by by, std::size_t step);
+    void conclude(verdict v, keel::ended_by by, step_index step) noexcept;
+    void fail_by_policy(errc why, verdict v, keel::ended_by by, step_index step);
     void fail_by_caller();
-    void fail_timed_out(std::size_t owner, verdict v, std::string_view operation);
+    void fail_timed_out(step_index owner, verdict v, std::string_view operation);
     void fail_by_predicate();
     void reject(errc why, std::optional<time_point> retry_at);
 
-    // What may happen while parked.
+    // What may happen while parked, or while the operation runs.
     void reached() override;
     void cancelled() override;
     void dropped() noexcept override;
@@ -149,39 +208,48 @@ private:
     void give_everything_back() noexcept;
 
     action park(stage waiting, time_point until);
-    void read_clock() { now_ = context().time().now(); }
-    any_slot& at(std::size_t step) noexcept { return more_ ? more_[step] : few_[step]; }
-    gate& gate_here() const { return *std::get<gate_step>(plan_->steps[index_]).held; }
-    telemetry::origin origin(std::size_t step) const;
-    telemetry::sink* sink() const noexcept { return plan_->sink.get(); }
+    rarities& rare()
+    {
+        if (!rare_) rare_ = std::make_unique<rarities>();
+        return *rare_;
+    }
+    any_slot& at(step_index step) noexcept { return slots_[step]; }
+    retry_slot& retry_at(step_index step) noexcept { return *std::get<retry_slot*>(at(step)); }
+    gate& gate_here() const { return *std::get<gate_step>(plan_.steps[index_]).held; }
+    telemetry::origin origin(step_index step);
+    telemetry::sink* sink() const noexcept { return plan_.sink.get(); }
 
-    static constexpr std::size_t nobody = static_cast<std::size_t>(-1);
+    static constexpr step_index nobody = static_cast<step_index>(-1);
     static constexpr time_point never = time_point::max();
 
-    std::shared_ptr<plan const> plan_;
-    std::array<any_slot, 6> few_;      ///< Enough for most pipelines, so that a call allocates nothing.
-    std::unique_ptr<any_slot[]> more_; ///< In place of `few_` for longer ones.
-    std::size_t index_ = 0;            ///< How many steps we are inside of.
-    time_point now_;
-    time_point deadline_ = never; ///< The earliest of the limits we are inside of ...
-    std::size_t owner_ = nobody;  ///< ... and the timeout it belongs to.
+    std::shared_ptr<terms const> terms_;
+    plan const& plan_;
+    scope* scope_; ///< Null: the coroutine is in none, and what must be cut short is spawned.
+    moment now_;
+    visit visit_;                 ///< How the call shows itself to every gate.
+    std::array<any_slot, 6> few_; ///< Enough for most pipelines, so that a call allocates nothing.
+    any_slot* slots_ = few_.data();
+    std::optional<retry_slot> retry_; ///< The first.
+    std::unique_ptr<rarities> rare_;
+    step_index index_ = 0;      ///< How many steps we are inside of.
+    step_index owner_ = nobody; ///< The timeout that `until`, the earliest limit, belongs to.
+    time_point inherited_;      ///< What the call's surroundings allow it.
 
     // The attempt that is running, or ran last.
-    std::shared_ptr<attempt_base> running_;
-    std::size_t watched_ = nobody; ///< The timeout whose deadline is armed while it runs.
-    std::size_t expired_ = nobody; ///< The timeout that cut it short.
+    std::shared_ptr<attempt_base> running_; ///< Null while it runs in place.
+    step_index watched_ = nobody;           ///< The timeout whose deadline is armed while it runs.
+    step_index expired_ = nobody;           ///< The timeout that cut it short.
     alternative const* answering_ = nullptr;
     failure failure_{};
-    std::shared_ptr<failure const> shared_failure_;
-    std::optional<duration> hint_{};
-    std::size_t ended_step_ = nobody;
-    std::uint32_t attempts_ = 0;
+    std::optional<duration> hint_{}; ///< The least pause that the dependency asked for.
+    step_index ended_step_ = nobody;
     stage stage_ = stage::inward;
     verdict verdict_ = verdict::success;
     keel::ended_by ended_by_ = keel::ended_by::operation;
     retry_stop stopped_ = retry_stop::none;
     bool has_value_ = false;
     bool caller_cancelled_ = false;
+    bool cut_short_ = false; ///< A limit has passed while the operation ran.
     bool waking_ = false;
     bool last_turn_ = false; ///< The deadline has come and everything runnable at that instant has run.
 };

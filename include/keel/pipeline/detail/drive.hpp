@@ -9,6 +9,7 @@
 #include <keel/pipeline/detail/call.hpp>
 #include <keel/pipeline/detail/plan.hpp>
 #include <keel/pipeline/outcome.hpp>
+#include <keel/pipeline/overrides.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_type.hpp>
@@ -33,7 +34,7 @@ struct as_result
     using type = T;
 
     template <class T>
-    static T deliver(call& c, std::optional<value_of<T>> value)
+    static T deliver(call& c, std::optional<value_of<T>>& value)
     {
         if (c.value_stands()) {
             if constexpr (std::is_void_v<T>)
@@ -41,7 +42,7 @@ struct as_result
             else
                 return *std::move(value);
         }
-        auto const why = c.take_failure();
+        auto const& why = c.why();
         if (why.exception) std::rethrow_exception(why.exception);
         if constexpr (result_traits<T>::carries_error)
             return result_traits<T>::from_error(why.code);
@@ -56,38 +57,50 @@ struct as_outcome
     template <class T>
     using type = outcome<T>;
 
+    /// Becomes the outcome where the coroutine's result is kept, and not in its frame before.
     template <class T>
-    static outcome<T> deliver(call& c, std::optional<value_of<T>> value)
+    struct delivery
     {
-        if (!c.value_stands()) value.reset();
-        auto report = c.report();
-        return outcome<T>(std::move(value), c.take_failure(), std::move(report));
+        call& of;
+        std::optional<value_of<T>>& value;
+
+        operator outcome<T>() &&
+        {
+            if (!of.value_stands()) value.reset();
+            return outcome<T>(std::move(value), std::move(of.why()), of.report());
+        }
+    };
+
+    template <class T>
+    static delivery<T> deliver(call& c, std::optional<value_of<T>>& value)
+    {
+        return {c, value};
     }
 };
 
-/// What the pipeline's classifiers, or the rules of the type, make of an attempt.
-/// Fills in the error that a result carries.
+/// What the pipeline's classifiers, or the rules of the type, make of an attempt. Fills in the error that a
+/// result carries.
 template <class T>
-judgement judge(plan const& p, result_slot<T>& slot)
+judgement judge(plan const& p, std::optional<value_of<T>> const& value, failure& why)
 {
-    if (slot.value) {
+    if (value) {
         if constexpr (!std::is_void_v<T>) {
-            if constexpr (result_traits<T>::carries_error)
-                slot.error.code = result_traits<T>::error(*slot.value);
-            if (auto const* judged = p.judge_for<T>()) return judged->judge(*slot.value);
+            if constexpr (result_traits<T>::carries_error) why.code = result_traits<T>::error(*value);
+            if (auto const* judged = p.judge_for<T>()) return judged->judge(*value);
         }
-        if (!slot.error.code) return verdict::success;
+        if (!why.code) return verdict::success;
     }
-    if (auto const* judged = p.judge_for<failure>()) return judged->judge(slot.error);
+    if (auto const* judged = p.judge_for<failure>()) return judged->judge(why);
     return verdict::failure;
 }
 
 template <class T>
-void report_end(call& c, bool caller_cancelled, result_slot<T>& slot)
+void report_end(call& c, std::optional<value_of<T>> const& value)
 {
+    if (value && c.answering()) c.why() = {};
     try {
-        auto const meaning = judge(c.made_of(), slot);
-        c.ended(caller_cancelled, slot.value.has_value(), meaning, slot.error);
+        auto const meaning = judge<T>(c.made_of(), value, c.why());
+        c.ended(value.has_value(), meaning);
     } catch (...) { // the user's classifier
         c.misjudged(current_failure());
     }
@@ -138,17 +151,17 @@ asio::awaitable<T> convert(asio::awaitable<U> work)
     }
 }
 
-/// Starts a fallback's answer: fills `slot` if it is there at once, else returns what to await.
+/// Starts a fallback's answer: fills `value` if it is there at once, else returns what to await.
 template <class T, class U>
 std::optional<asio::awaitable<T>> answer_as(alternative_of<U> const& with, failure const& why,
-                                            result_slot<T>& slot)
+                                            std::optional<value_of<T>>& value)
 {
     if (with.at_once) {
         if constexpr (std::is_void_v<U>) {
             with.at_once(why);
-            slot.value.emplace();
+            value.emplace();
         } else {
-            slot.value.emplace(with.at_once(why));
+            value.emplace(with.at_once(why));
         }
         return std::nullopt;
     }
@@ -161,28 +174,31 @@ std::optional<asio::awaitable<T>> answer_as(alternative_of<U> const& with, failu
 }
 
 template <class T>
-std::optional<asio::awaitable<T>> answer(alternative const& with, failure const& why, result_slot<T>& slot)
+std::optional<asio::awaitable<T>> answer(alternative const& with, failure const& why,
+                                         std::optional<value_of<T>>& value)
 {
     if constexpr (wraps_value<T>()) {
         using U = typename result_traits<T>::value_type;
         if (with.produces() == typeid(U))
-            return answer_as<T>(static_cast<alternative_of<U> const&>(with), why, slot);
+            return answer_as<T>(static_cast<alternative_of<U> const&>(with), why, value);
     }
-    return answer_as<T>(static_cast<alternative_of<T> const&>(with), why, slot);
+    return answer_as<T>(static_cast<alternative_of<T> const&>(with), why, value);
 }
 
 /// Starts the operation, or the fallback in its place. What that throws is its result.
 template <class T, class Operation>
-std::optional<asio::awaitable<T>> begin(call& c, Operation& run, result_slot<T>& slot) noexcept
+std::optional<asio::awaitable<T>> begin(call& c, Operation& in_frame,
+                                        std::optional<value_of<T>>& value) noexcept
 {
-    slot.clear();
+    value.reset();
     try {
-        if (auto const* with = c.answering()) return answer<T>(*with, c.what_failed(), slot);
+        if (auto const* with = c.answering()) return answer<T>(*with, c.what_failed(), value);
+        auto* const kept = static_cast<Operation*>(c.kept());
         std::optional<asio::awaitable<T>> work;
-        work.emplace(run());
+        work.emplace(kept ? (*kept)() : in_frame());
         return work;
     } catch (...) {
-        slot.capture();
+        c.why() = current_failure();
         return std::nullopt;
     }
 }
@@ -192,81 +208,109 @@ inline bool is_cancelled(asio::cancellation_state const& state)
     return state.cancelled() != asio::cancellation_type::none;
 }
 
+/// Runs the work in a scope of its own and waits for it, or for the deadline. False: it has not ended, and
+/// goes on without us.
+template <class T>
+asio::awaitable<bool> supervise(call& c, asio::awaitable<T> work, std::optional<value_of<T>>& value,
+                                asio::cancellation_state state)
+{
+    auto running = attempt<T>::start(c.executor(), c.describe_attempt(), std::move(work), c.belongings());
+    if (is_cancelled(state)) running->cancel();
+    if (!running->finished() || c.context().queue_should_run()) {
+        c.watch(running);
+        co_await c.async_park(asio::deferred);
+    }
+    c.watched(state);
+    if (!running->finished()) {
+        c.leave_behind(running);
+        co_return false;
+    }
+    try {
+        auto& result = running->result;
+        if (result.value) value.emplace(*std::move(result.value));
+        c.why() = std::move(result.error);
+    } catch (...) { // moving the user's value
+        value.reset();
+        c.why() = current_failure();
+    }
+    co_return true;
+}
+
+/// What must be right before anything begins.
+template <class T, class Operation>
+void prepare(call& c, Operation& operation)
+{
+    auto const& p = c.made_of();
+    if (p.has_fallback && !every_fallback_fits<T>(p)) c.refuse(errc::fallback_type_mismatch);
+    if (!p.may_abandon) return;
+    if (Operation::owns)
+        c.keep(std::make_shared<Operation>(std::move(operation)));
+    else
+        c.refuse(errc::operation_not_owned);
+}
+
 /// The one coroutine of a call.
 ///
 /// User code may run between any two lines of it (an operation's first steps, sinks, predicates) and cancel
 /// this very coroutine. So it looks right before each wait whether that has happened, and must then still be
 /// able to wait: awaiting must not throw, except for the operation when it is awaited in place.
+///
+/// Its frame must stay below 1020 bytes for Asio to recycle it, and g++ gives every temporary of every
+/// `co_await` a place of its own.
 template <class Edge, class T, class Operation>
-asio::awaitable<typename Edge::template type<T>> drive(std::shared_ptr<plan const> made_of,
-                                                       Operation operation)
+asio::awaitable<typename Edge::template type<T>> drive(std::shared_ptr<terms const> by, Operation operation)
 {
-    auto executor = co_await asio::this_coro::executor;
-    auto& context = runtime::of(executor);
-    call c(std::move(made_of), std::move(executor), context);
-    result_slot<T> slot;
-    auto const throws = co_await asio::this_coro::throw_if_cancelled();
-    co_await asio::this_coro::throw_if_cancelled(false);
-
-    // An operation that may be left behind must not live in this frame.
-    std::shared_ptr<Operation> kept;
-    if (c.made_of().may_abandon && Operation::owns) kept = std::make_shared<Operation>(std::move(operation));
-    Operation& run = kept ? *kept : operation;
-    if (c.made_of().may_abandon && !Operation::owns)
-        c.refuse(errc::operation_not_owned);
-    else if (!every_fallback_fits<T>(c.made_of()))
-        c.refuse(errc::fallback_type_mismatch);
+    auto const executor = co_await asio::this_coro::executor;
+    auto state = co_await asio::this_coro::cancellation_state;
+    auto const c = std::make_unique<call>(std::move(by), executor, state.slot());
+    std::optional<value_of<T>> value;
+    prepare<T>(*c, operation);
 
     for (;;) {
-        auto const before = co_await asio::this_coro::cancellation_state;
-        auto const to_do = c.next(is_cancelled(before));
+        auto const to_do = c->next(state);
         if (to_do == call::action::finish) break;
-        if (to_do == call::action::park) {
-            auto const now = co_await asio::this_coro::cancellation_state;
-            if (is_cancelled(now)) c.stop_waiting();
-            co_await c.async_park(asio::deferred);
-            continue;
-        }
 
-        std::shared_ptr<void const> kept_alive = kept;
-        if (c.answering() && c.made_of().may_abandon) kept_alive = c.share_what_failed();
-        auto work = begin<T>(c, run, slot);
-        if (work && to_do == call::action::supervise) {
-            auto running = attempt<T>::start(c.executor(), *std::move(work), std::move(kept_alive));
-            auto const now = co_await asio::this_coro::cancellation_state;
-            if (is_cancelled(now)) running->cancel();
-            if (!running->finished() || context.queue_should_run()) {
-                c.watch(running);
-                co_await c.async_park(asio::deferred);
-            }
-            if (!running->finished()) {
-                c.leave_behind(running);
+        std::optional<asio::awaitable<T>> work;
+        if (to_do != call::action::park) {
+            work = begin<T>(*c, operation, value);
+            if (!work) {
+                c->now_is_later();
+                report_end<T>(*c, value);
                 continue;
             }
-            try {
-                slot.take_from(running->result);
-            } catch (...) { // moving the user's value
-                slot.capture();
-            }
-        } else if (work) {
-            co_await asio::this_coro::throw_if_cancelled(throws);
+        }
+        if (to_do == call::action::run) {
+            c->going_in();
             try {
                 if constexpr (std::is_void_v<T>) {
                     co_await *std::move(work);
-                    slot.value.emplace();
+                    value.emplace();
                 } else {
-                    slot.value.emplace(co_await *std::move(work));
+                    value.emplace(co_await *std::move(work));
                 }
             } catch (...) {
-                slot.capture();
+                value.reset();
+                c->why() = current_failure();
             }
-            co_await asio::this_coro::throw_if_cancelled(false);
+            state = co_await asio::this_coro::cancellation_state;
+            c->come_out(state);
+            report_end<T>(*c, value);
+            continue;
         }
-        auto const after = co_await asio::this_coro::cancellation_state;
-        report_end(c, is_cancelled(after), slot);
+
+        auto const throws = co_await asio::this_coro::throw_if_cancelled();
+        co_await asio::this_coro::throw_if_cancelled(false);
+        auto ended = false;
+        if (work) {
+            ended = co_await supervise<T>(*c, *std::move(work), value, state);
+        } else {
+            if (is_cancelled(state)) c->stop_waiting();
+            co_await c->async_park(asio::deferred);
+        }
+        co_await asio::this_coro::throw_if_cancelled(throws);
+        if (ended) report_end<T>(*c, value);
     }
-    co_await asio::this_coro::throw_if_cancelled(throws);
-    co_return Edge::template deliver<T>(c, std::move(slot.value));
+    co_return Edge::template deliver<T>(*c, value);
 }
 
 } // namespace keel::detail

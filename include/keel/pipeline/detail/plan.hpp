@@ -4,28 +4,25 @@
 #include <keel/async/circuit_breaker.hpp>
 #include <keel/async/fallback.hpp>
 #include <keel/async/gate.hpp>
+#include <keel/async/loop.hpp>
 #include <keel/async/rate_limiter.hpp>
 #include <keel/async/retry.hpp>
 #include <keel/async/timeout.hpp>
 #include <keel/core/failure.hpp>
 #include <keel/pipeline/classifier.hpp>
+#include <keel/pipeline/overrides.hpp>
 #include <keel/telemetry/sink.hpp>
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <typeinfo>
 #include <variant>
 #include <vector>
-
-namespace keel {
-
-/// One part of a pipeline, of any kind: for lists that are put together at run time.
-using any_part = std::variant<timeout, retry, fallback, circuit_breaker, bulkhead, rate_limiter, classifier>;
-
-} // namespace keel
 
 namespace keel::detail {
 
@@ -46,8 +43,23 @@ struct fallback_step
 {
     std::shared_ptr<fallback_state const> state;
 };
+struct loop_step
+{
+    std::shared_ptr<loop const> held;
+};
 
-using any_step = std::variant<gate_step, timeout_step, retry_step, fallback_step>;
+using any_step = std::variant<gate_step, timeout_step, retry_step, fallback_step, loop_step>;
+
+/// The alternatives of `any_step`, for a switch.
+enum class step_kind : std::uint8_t
+{
+    gate,
+    timeout,
+    retry,
+    fallback,
+    loop
+};
+inline step_kind kind_of(any_step const& s) noexcept { return static_cast<step_kind>(s.index()); }
 
 std::string_view name_of(any_step const&) noexcept;
 
@@ -59,29 +71,31 @@ struct plan
     std::vector<any_step> steps; ///< Outermost first.
     std::vector<std::shared_ptr<typed_judge const>> judges;
     bool may_abandon = false;
+    bool has_fallback = false;
 
     /// Operations that were abandoned and have not ended yet.
     mutable std::atomic<std::size_t> orphans{0};
 
-    void add(circuit_breaker const& p) { steps.emplace_back(gate_step{p.as_gate()}); }
-    void add(bulkhead const& p) { steps.emplace_back(gate_step{p.as_gate()}); }
-    void add(rate_limiter const& p) { steps.emplace_back(gate_step{p.as_gate()}); }
+    void add(std::shared_ptr<gate> g) { steps.emplace_back(gate_step{not_null(std::move(g))}); }
+    void add(std::shared_ptr<loop const> l) { steps.emplace_back(loop_step{not_null(std::move(l))}); }
+    void add(circuit_breaker const& p) { add(p.as_gate()); }
+    void add(bulkhead const& p) { add(p.as_gate()); }
+    void add(rate_limiter const& p) { add(p.as_gate()); }
     void add(retry const& p) { steps.emplace_back(retry_step{p.options(), p.budget()}); }
     void add(fallback const& p)
     {
         steps.emplace_back(fallback_step{std::make_shared<fallback_state const>(*p.state())});
+        has_fallback = true;
     }
-    /// \throws std::invalid_argument when the type has a classifier already
-    void add(classifier const&);
     void add(timeout const& p)
     {
         steps.emplace_back(timeout_step{p.options()});
         may_abandon = may_abandon || p.options().on_expiry.may_abandon();
     }
-    void add(any_part const& p)
-    {
-        std::visit([this](auto const& part) { add(part); }, p);
-    }
+    /// \throws std::invalid_argument when the type has a classifier already
+    void add(classifier const&);
+    /// The steps of another pipeline, in place of it. Its classifiers judge the types that have none here.
+    void add(plan const& inner);
 
     template <class T>
     judge_of<T> const* judge_for() const noexcept
@@ -90,6 +104,26 @@ struct plan
             if (*j->judges == typeid(T)) return static_cast<judge_of<T> const*>(j.get());
         return nullptr;
     }
+
+private:
+    template <class Policy>
+    static std::shared_ptr<Policy> not_null(std::shared_ptr<Policy> p)
+    {
+        if (!p) throw std::invalid_argument("pipeline: a policy is a null pointer");
+        return p;
+    }
+};
+
+/// What one call is made by: the pipeline's plan, and what this caller wants otherwise.
+struct terms
+{
+    explicit terms(std::shared_ptr<plan const> p, overrides w = overrides())
+        : by(std::move(p)),
+          wanted(std::move(w))
+    {}
+
+    std::shared_ptr<plan const> by;
+    overrides wanted;
 };
 
 } // namespace keel::detail

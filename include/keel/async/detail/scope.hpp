@@ -1,0 +1,162 @@
+#pragma once
+
+#include <keel/async/call_context.hpp>
+#include <keel/core/time.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_type.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace keel::detail {
+
+namespace asio = boost::asio;
+
+/// A pipeline's call that is on its way in a scope: what those inside it inherit.
+struct scoped_call
+{
+    time_point until = time_point::max(); ///< The earliest limit it is inside of.
+    std::uint32_t attempts = 0;
+    std::string const* idempotency_key = nullptr; ///< The call's own, if it has one.
+    bool wants_cancel = false;                    ///< It has cancelled everything inside itself.
+    scoped_call* outer = nullptr;
+};
+
+/// The root of a coroutine that Keel has started: the signal that cancels it, and what its calls inherit.
+///
+/// A pipeline that finds itself in a scope cuts an operation short through this signal, where it would else
+/// have to spawn. It finds the scope by the coroutine's executor, and knows by the cancellation slot that it
+/// is not some other coroutine that was given the same executor.
+///
+/// Lives in a pool and is used again; see `scope_ref`. Everything but `generation` belongs to the coroutine's
+/// executor.
+class scope
+{
+public:
+    std::atomic<std::uint64_t> generation{0};
+    asio::cancellation_signal root;
+    call_context context;
+    scoped_call* innermost = nullptr;
+
+    /// The coroutine has begun. False: it was cancelled before and must not do anything.
+    bool begin(asio::cancellation_slot own) noexcept
+    {
+        slot_ = own;
+        started_ = true;
+        return !cancelled_by_caller();
+    }
+
+    /// Whether this is the scope of the coroutine whose cancellation slot this is.
+    bool is_of(asio::cancellation_slot const& of) const noexcept { return started_ && slot_ == of; }
+
+    /// Cancels from outside: whoever started the coroutine does not want it any more. Asio 1.26 cannot cancel
+    /// a coroutine that has not begun: it would lose the completion.
+    void cancel(asio::cancellation_type type)
+    {
+        asked_ = asked_ | type;
+        if (started_) root.emit(type);
+    }
+
+    bool cancelled_by_caller() const noexcept
+    {
+        return (asked_ & asio::cancellation_type::terminal) != asio::cancellation_type::none;
+    }
+
+    /// Whether anybody further out than this call wants what is inside to stop.
+    bool is_cancelled_above(scoped_call const& call) const noexcept
+    {
+        if (cancelled_by_caller()) return true;
+        for (auto const* c = call.outer; c; c = c->outer)
+            if (c->wants_cancel) return true;
+        return false;
+    }
+
+    /// The earliest deadline of all that encloses what runs now.
+    time_point deadline() const noexcept { return innermost ? innermost->until : context.deadline; }
+    /// What the coroutine knows at this moment.
+    call_context describe() const;
+
+    void enter(scoped_call& call) noexcept
+    {
+        call.outer = innermost;
+        innermost = &call;
+    }
+    void leave(scoped_call& call) noexcept { innermost = call.outer; }
+
+    /// Makes ready for the next coroutine. What refers to this one finds nothing from here on.
+    void retire() noexcept;
+
+private:
+    asio::cancellation_slot slot_;
+    asio::cancellation_type asked_ = asio::cancellation_type::none;
+    bool started_ = false;
+};
+
+/// Refers to a scope for as long as it is the same scope. Use only while its context lives.
+struct scope_ref
+{
+    scope* where = nullptr;
+    std::uint64_t generation = 0;
+
+    scope* get() const noexcept
+    {
+        return where && where->generation.load(std::memory_order_acquire) == generation ? where : nullptr;
+    }
+
+    friend bool operator==(scope_ref const&, scope_ref const&) = default;
+};
+
+/// The scopes of one context. They are never freed before it, so that executors may refer to them without
+/// counting. Thread-safe.
+class scope_pool : public std::enable_shared_from_this<scope_pool>
+{
+public:
+    scope& take();
+    void put_back(scope&) noexcept;
+
+private:
+    std::mutex mutex_;
+    std::deque<scope> all_;
+    std::vector<scope*> free_; ///< Has room for all.
+};
+
+/// Owns a scope for one coroutine. Move-only.
+class scope_lease
+{
+public:
+    scope_lease() = default;
+    explicit scope_lease(std::shared_ptr<scope_pool> from) : pool_(std::move(from)), held_(&pool_->take()) {}
+    scope_lease(scope_lease&& other) noexcept = default;
+    scope_lease& operator=(scope_lease&&) = delete;
+    ~scope_lease()
+    {
+        if (pool_) pool_->put_back(*held_);
+    }
+
+    scope& operator*() const noexcept { return *held_; }
+    scope* operator->() const noexcept { return held_; }
+    scope_ref ref() const noexcept { return {held_, held_->generation.load(std::memory_order_relaxed)}; }
+
+private:
+    std::shared_ptr<scope_pool> pool_;
+    scope* held_ = nullptr;
+};
+
+/// The scope that an executor was made for, if it was.
+scope_ref scope_of(asio::any_io_executor const&) noexcept;
+
+/// The scope of the coroutine that has this executor and this cancellation slot. Null: it is not in one.
+scope* find_scope(asio::any_io_executor const&, asio::cancellation_slot const&) noexcept;
+
+/// The same executor, but one by which coroutines find the scope. What is a scope's own executor already is
+/// taken out of that scope first.
+asio::any_io_executor in_scope(asio::any_io_executor const&, scope_ref);
+
+} // namespace keel::detail

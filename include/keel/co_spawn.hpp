@@ -1,0 +1,4 @@
+#pragma once
+
+#include <keel/async/co_spawn.hpp>
+#include <keel/async/this_call.hpp>

@@ -1,0 +1,3 @@
+#pragma once
+
+#include <keel/async/limited_executor.hpp>

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <keel/core/time.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace keel {
+
+/// What one call wants otherwise than its pipeline says: `p.with(keel::overrides().limit(200ms))(fetch)`.
+///
+/// Overrides only tighten: a deadline or limit here ends the call earlier than the pipeline would, never
+/// later.
+class overrides
+{
+public:
+    overrides() {}
+
+    /// The call is over by then, whatever its policies say.
+    overrides& deadline(time_point at)
+    {
+        deadline_ = deadline_ ? std::min(*deadline_, at) : at;
+        return *this;
+    }
+
+    /// The same, this long after the call begins.
+    overrides& limit(duration d)
+    {
+        limit_ = limit_ ? std::min(*limit_, d) : d;
+        return *this;
+    }
+
+    /// No policy of the pipeline makes a second attempt: for an effect that must not happen twice.
+    overrides& no_retry()
+    {
+        may_retry_ = false;
+        return *this;
+    }
+
+    /// How many units of every gate's capacity the call takes. At least 1.
+    overrides& weight(std::uint32_t units)
+    {
+        weight_ = units;
+        return *this;
+    }
+
+    /// Names the effect the call is to have once. The operation reads it from `co_await keel::this_call()`.
+    overrides& idempotency_key(std::string key)
+    {
+        key_ = std::move(key);
+        return *this;
+    }
+
+    std::optional<time_point> deadline() const noexcept { return deadline_; }
+    std::optional<duration> limit() const noexcept { return limit_; }
+    bool may_retry() const noexcept { return may_retry_; }
+    std::uint32_t weight() const noexcept { return weight_; }
+    std::string const& idempotency_key() const noexcept { return key_; }
+
+private:
+    std::optional<time_point> deadline_;
+    std::optional<duration> limit_;
+    std::string key_;
+    std::uint32_t weight_ = 1;
+    bool may_retry_ = true;
+};
+
+} // namespace keel

@@ -1,0 +1,107 @@
+#include <keel/async/detail/scope.hpp>
+
+#include <keel/async/detail/scope_executor.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+namespace keel::detail {
+namespace {
+
+/// Calls `visit` with the concrete executor inside `executor` if it is one of these, else with itself. A
+/// scope executor around an erased executor works too, but every suspension costs a second erasure.
+template <class Visitor>
+asio::any_io_executor with_concrete(asio::any_io_executor const& executor, Visitor visit)
+{
+    if (auto const* e = executor.target<asio::io_context::executor_type>()) return visit(*e);
+    if (auto const* e = executor.target<asio::strand<asio::io_context::executor_type>>()) return visit(*e);
+    if (auto const* e = executor.target<asio::thread_pool::executor_type>()) return visit(*e);
+    return visit(executor);
+}
+
+/// The scope executor inside `executor`, given to `visit`. False: there is none.
+template <class Visitor>
+bool visit_scope_executor(asio::any_io_executor const& executor, Visitor visit)
+{
+    auto const try_as = [&]<class Inner>(std::type_identity<Inner>) {
+        auto const* const found = executor.target<scope_executor<Inner>>();
+        if (found) visit(*found);
+        return found != nullptr;
+    };
+    return try_as(std::type_identity<asio::io_context::executor_type>()) ||
+           try_as(std::type_identity<asio::strand<asio::io_context::executor_type>>()) ||
+           try_as(std::type_identity<asio::thread_pool::executor_type>()) ||
+           try_as(std::type_identity<asio::any_io_executor>());
+}
+
+} // namespace
+
+call_context scope::describe() const
+{
+    auto known = context;
+    known.deadline = deadline();
+    if (innermost) known.attempt = innermost->attempts;
+    for (auto const* c = innermost; c; c = c->outer) {
+        if (!c->idempotency_key) continue;
+        known.idempotency_key = *c->idempotency_key;
+        break;
+    }
+    return known;
+}
+
+void scope::retire() noexcept
+{
+    generation.fetch_add(1, std::memory_order_release);
+    root.slot().clear();
+    context = {};
+    innermost = nullptr;
+    slot_ = {};
+    asked_ = asio::cancellation_type::none;
+    started_ = false;
+}
+
+scope& scope_pool::take()
+{
+    std::lock_guard lock(mutex_);
+    if (free_.empty()) {
+        free_.reserve(all_.size() + 1);
+        return all_.emplace_back();
+    }
+    auto* const next = free_.back();
+    free_.pop_back();
+    return *next;
+}
+
+void scope_pool::put_back(scope& used) noexcept
+{
+    used.retire();
+    std::lock_guard lock(mutex_);
+    free_.push_back(&used);
+}
+
+scope_ref scope_of(asio::any_io_executor const& executor) noexcept
+{
+    scope_ref found;
+    visit_scope_executor(executor, [&](auto const& e) { found = e.where(); });
+    return found;
+}
+
+scope* find_scope(asio::any_io_executor const& executor, asio::cancellation_slot const& slot) noexcept
+{
+    if (!slot.is_connected()) return nullptr;
+    auto* const found = scope_of(executor).get();
+    return found && found->is_of(slot) ? found : nullptr;
+}
+
+asio::any_io_executor in_scope(asio::any_io_executor const& executor, scope_ref where)
+{
+    auto const wrap = [where](auto const& e) {
+        return asio::any_io_executor(scope_executor<std::decay_t<decltype(e)>>(e, where));
+    };
+    asio::any_io_executor wrapped;
+    if (visit_scope_executor(executor, [&](auto const& e) { wrapped = wrap(e.inner()); })) return wrapped;
+    return with_concrete(executor, wrap);
+}
+
+} // namespace keel::detail

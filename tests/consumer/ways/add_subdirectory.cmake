@@ -1,0 +1,3 @@
+# [way]
+add_subdirectory("${KEEL_SOURCE}" keel)
+# [/way]

@@ -1,0 +1,212 @@
+// Gates and loops written by users, pipelines in pipelines, and what one call may override.
+
+#include "support/world.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace keel;
+
+/// Lets every second call in.
+class every_second final : public gate
+{
+public:
+    std::string_view name() const noexcept override { return "every_second"; }
+
+    admission admit(visit const& v) override
+    {
+        weight += v.weight;
+        if (asked++ % 2 != 0) return admission::refused(errc::rate_limited);
+        ++inside;
+        return admission::granted({0, {}, v.weight});
+    }
+
+    void settle(grant, verdict v, visit const&) noexcept override
+    {
+        --inside;
+        heard.push_back(v);
+    }
+
+    int asked = 0;
+    int inside = 0;
+    std::uint32_t weight = 0;
+    std::vector<verdict> heard;
+};
+
+class broken_gate final : public gate
+{
+public:
+    std::string_view name() const noexcept override { return "broken"; }
+    admission admit(visit const&) override { throw std::runtime_error("no"); }
+    void settle(grant, verdict, visit const&) noexcept override {}
+};
+
+/// Runs again at once, a number of times.
+class again final : public loop
+{
+public:
+    explicit again(int times, duration pause = 0ms) : times_(times), pause_(pause) {}
+    std::string_view name() const noexcept override { return "again"; }
+
+    std::unique_ptr<loop_run> begin(moment&) const override { return std::make_unique<run>(times_, pause_); }
+
+private:
+    class run final : public loop_run
+    {
+    public:
+        run(int left, duration pause) : left_(left), pause_(pause) {}
+
+        loop_action attempt_ended(attempt_end const& end) override
+        {
+            if (end.what == verdict::success) return pass_on{};
+            if (left_-- > 0) return run_again{pause_};
+            return fail_with{errc::rate_limited};
+        }
+
+    private:
+        int left_;
+        duration pause_;
+    };
+
+    int times_;
+    duration pause_;
+};
+
+std::shared_ptr<loop const> repeated(int times, duration pause = 0ms)
+{
+    return std::make_shared<again const>(times, pause);
+}
+
+TEST(a_users_gate, refuses_and_hears_of_the_end)
+{
+    simulation world;
+    auto const own = std::make_shared<every_second>();
+    pipeline const p{std::shared_ptr<gate>(own)};
+    scripted<int> op;
+    op.returns(1).fails(reset());
+    EXPECT_TRUE(world.run(p.run(op)).ok());
+    auto const refused = world.run(p.run(op));
+    EXPECT_EQ(refused.ended_by(), ended_by::rejection);
+    EXPECT_EQ(refused.report().policy, "every_second");
+    EXPECT_FALSE(world.run(p.run(op)).ok());
+    EXPECT_EQ(own->inside, 0);
+    EXPECT_EQ(own->heard, (std::vector{verdict::success, verdict::failure}));
+    EXPECT_EQ(op.started(), 2u);
+}
+
+TEST(a_users_gate, may_throw)
+{
+    simulation world;
+    auto const outer = std::make_shared<every_second>();
+    pipeline const p{std::shared_ptr<gate>(outer), std::shared_ptr<gate>(std::make_shared<broken_gate>())};
+    scripted<int> op;
+    op.returns(1);
+    auto const end = world.run(p.run(op));
+    EXPECT_EQ(end.ended_by(), ended_by::predicate);
+    EXPECT_THROW((void)end.value(), std::runtime_error);
+    EXPECT_EQ(outer->inside, 0);
+    EXPECT_EQ(op.started(), 0u);
+}
+
+TEST(a_users_gate, must_not_be_null)
+{
+    EXPECT_THROW(pipeline{std::shared_ptr<gate>()}, std::invalid_argument);
+    EXPECT_THROW(pipeline{std::shared_ptr<loop const>()}, std::invalid_argument);
+}
+
+TEST(a_users_loop, runs_the_operation_again)
+{
+    simulation world;
+    scripted<int> op;
+    op.fails(reset()).fails(reset()).returns(3);
+    pipeline const p{repeated(2, 10ms)};
+    auto const end = world.run(p.run(op));
+    EXPECT_TRUE(end.ok());
+    EXPECT_EQ(end.attempts(), 3u);
+    EXPECT_EQ(world.elapsed(), 20ms);
+}
+
+TEST(a_users_loop, may_replace_the_error)
+{
+    simulation world;
+    scripted<int> op;
+    op.fails(reset());
+    pipeline const p{repeated(1)};
+    auto const end = world.run(p.run(op));
+    EXPECT_EQ(end.error(), errc::rate_limited);
+    EXPECT_EQ(end.report().policy, "again");
+    EXPECT_EQ(op.started(), 2u);
+}
+
+TEST(a_users_loop, does_not_pause_beyond_the_deadline)
+{
+    simulation world;
+    scripted<int> op;
+    op.fails(reset());
+    pipeline const p{timeout{{.limit = 50ms}}, repeated(9, 20ms)};
+    auto const end = world.run(p.run(op));
+    EXPECT_EQ(end.error(), reset());
+    EXPECT_EQ(end.attempts(), 3u);
+    EXPECT_EQ(world.elapsed(), 40ms);
+    expect_nothing_left(world);
+}
+
+TEST(a_pipeline_in_a_pipeline, stands_there_with_its_parts)
+{
+    simulation world;
+    bulkhead const rooms{{.max_concurrent = 1}};
+    pipeline const inner{retry{retry_every(10ms, 3), no_retry_budget}, rooms};
+    pipeline const outer{timeout{{.limit = 15ms}}, inner};
+    EXPECT_EQ(outer.size(), 3u);
+    scripted<int> op;
+    op.fails(reset());
+    auto const end = world.run(outer.run(op));
+    EXPECT_EQ(end.error(), reset());
+    EXPECT_EQ(end.attempts(), 2u);
+    EXPECT_EQ(rooms.snapshot().running, 0u);
+}
+
+TEST(an_override, forbids_the_second_attempt)
+{
+    simulation world;
+    scripted<int> op;
+    op.fails(reset());
+    pipeline const p{retry{retry_every(10ms, 3), no_retry_budget}, repeated(5)};
+    auto const end = world.run(p.with(overrides().no_retry()).run(op));
+    EXPECT_EQ(end.error(), reset());
+    EXPECT_EQ(op.started(), 1u);
+}
+
+TEST(an_override, limits_one_call)
+{
+    simulation world;
+    scripted<int> op;
+    op.hangs();
+    pipeline const p{timeout{{.limit = 1h}}};
+    auto const end = world.run(p.with(overrides().limit(30ms)).run(op));
+    EXPECT_EQ(end.ended_by(), ended_by::deadline);
+    EXPECT_EQ(end.error(), errc::timed_out);
+    EXPECT_EQ(world.elapsed(), 30ms);
+    expect_nothing_left(world);
+}
+
+TEST(an_override, gives_a_call_its_weight)
+{
+    simulation world;
+    auto const own = std::make_shared<every_second>();
+    scripted<int> op;
+    op.returns(1);
+    pipeline const p{std::shared_ptr<gate>(own)};
+    EXPECT_TRUE(world.run(p.with(overrides().weight(5)).run(op)).ok());
+    EXPECT_EQ(own->weight, 5u);
+
+    bulkhead const rooms{{.max_concurrent = 4}};
+    pipeline const four{rooms};
+    auto const heavy = world.run(four.with(overrides().weight(5)).run(op));
+    EXPECT_EQ(heavy.error(), errc::bulkhead_full);
+}
+
+} // namespace

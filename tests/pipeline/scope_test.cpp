@@ -1,0 +1,333 @@
+// A pipeline in a scope: timeouts cut short in place, contexts are inherited, and nobody else is cancelled.
+
+#include "support/world.hpp"
+
+#include <keel/co_spawn.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <optional>
+#include <vector>
+
+namespace {
+
+using namespace keel;
+
+/// What a scope left behind.
+template <class T>
+struct end_of
+{
+    std::optional<T> value{};
+    std::exception_ptr error{};
+    bool done = false;
+
+    auto handler()
+    {
+        return [this](std::exception_ptr e, T v) {
+            error = e;
+            if (!e) value.emplace(std::move(v));
+            done = true;
+        };
+    }
+};
+
+struct seen
+{
+    ended_by by{};
+    error_code error{};
+    std::uint32_t attempts = 0;
+    duration at{};
+};
+
+asio::awaitable<seen> call(pipeline p, scripted<int> op)
+{
+    auto const end = co_await p.run(op);
+    auto const executor = co_await asio::this_coro::executor;
+    co_return seen{end.ended_by(), end.error(), end.attempts(), now(executor).time_since_epoch()};
+}
+
+seen in_scope(simulation& world, pipeline const& p, scripted<int> const& op, call_context context = {})
+{
+    end_of<seen> end;
+    keel::co_spawn(world.context(), call(p, op), end.handler(), std::move(context));
+    world.drain();
+    EXPECT_TRUE(end.done);
+    return end.value.value_or(seen{});
+}
+
+TEST(a_scope, cuts_an_operation_short_in_place)
+{
+    simulation world;
+    scripted<int> op;
+    op.hangs();
+    auto const end = in_scope(world, pipeline{timeout{{.limit = 50ms}}}, op);
+    EXPECT_EQ(end.by, ended_by::timeout);
+    EXPECT_EQ(end.error, errc::timed_out);
+    EXPECT_EQ(end.at, 50ms);
+    EXPECT_EQ(op.cancelled(), 1u);
+    expect_nothing_left(world);
+}
+
+TEST(a_scope, is_usable_after_a_timeout)
+{
+    simulation world;
+    scripted<int> op;
+    op.hangs().hangs().takes(10ms).returns(7);
+    auto const end =
+        in_scope(world, pipeline{retry{retry_every(5ms, 3), no_retry_budget}, timeout{{.limit = 50ms}}}, op);
+    EXPECT_EQ(end.by, ended_by::operation);
+    EXPECT_FALSE(end.error);
+    EXPECT_EQ(end.attempts, 3u);
+    EXPECT_EQ(end.at, 50ms + 5ms + 50ms + 5ms + 10ms);
+    expect_nothing_left(world);
+}
+
+TEST(a_scope, keeps_a_result_that_comes_at_the_deadline)
+{
+    simulation world;
+    scripted<int> op;
+    op.takes(50ms).returns(1);
+    auto const end = in_scope(world, pipeline{timeout{{.limit = 50ms}}}, op);
+    EXPECT_EQ(end.by, ended_by::operation);
+    EXPECT_FALSE(end.error);
+}
+
+TEST(a_scope, waits_for_an_operation_that_does_not_listen)
+{
+    simulation world;
+    scripted<int> op;
+    op.takes(80ms).ignoring_cancellation().fails(reset());
+    auto const end = in_scope(world, pipeline{timeout{{.limit = 50ms}}}, op);
+    EXPECT_EQ(end.by, ended_by::timeout);
+    EXPECT_EQ(end.at, 80ms);
+    expect_nothing_left(world);
+}
+
+TEST(a_scope, says_which_of_two_limits_it_was)
+{
+    for (auto const outer : {30ms, 90ms}) {
+        simulation world;
+        scripted<int> op;
+        op.hangs();
+        pipeline const p{timeout{{.name = "total", .limit = outer}},
+                         timeout{{.name = "attempt", .limit = 60ms}}};
+        auto const end = in_scope(world, p, op);
+        EXPECT_EQ(end.by, ended_by::timeout);
+        EXPECT_EQ(end.at, std::min<duration>(outer, 60ms));
+    }
+}
+
+asio::awaitable<seen> nested(pipeline outer, pipeline inner, scripted<int> op, seen* inside)
+{
+    auto const end = co_await outer.run(call, inner, op);
+    if (end.has_value()) *inside = end.value();
+    auto const executor = co_await asio::this_coro::executor;
+    co_return seen{end.ended_by(), end.error(), end.attempts(), now(executor).time_since_epoch()};
+}
+
+TEST(a_scope, lets_the_inner_pipeline_inherit_the_deadline)
+{
+    simulation world;
+    scripted<int> op;
+    op.fails(reset());
+    seen inside;
+    end_of<seen> end;
+    keel::co_spawn(world.context(),
+                   nested(pipeline{timeout{{.limit = 100ms}}},
+                          pipeline{retry{retry_every(40ms, 10), no_retry_budget}}, op, &inside),
+                   end.handler());
+    world.drain();
+    EXPECT_EQ(inside.by, ended_by::operation) << "no pause reaches the deadline, so the last error is told";
+    EXPECT_EQ(inside.error, reset());
+    EXPECT_EQ(inside.attempts, 3u) << "at 0, 40 and 80 ms";
+    EXPECT_EQ(inside.at, 80ms);
+    expect_nothing_left(world);
+}
+
+TEST(a_scope, tells_an_inherited_deadline_from_a_cancellation)
+{
+    simulation world;
+    scripted<int> op;
+    op.hangs();
+    seen inside;
+    end_of<seen> end;
+    keel::co_spawn(world.context(),
+                   nested(pipeline{timeout{{.limit = 100ms}}}, pipeline{timeout{{.limit = 1h}}}, op, &inside),
+                   end.handler());
+    world.drain();
+    EXPECT_EQ(inside.by, ended_by::deadline);
+    EXPECT_EQ(inside.error, errc::timed_out);
+    EXPECT_EQ(inside.at, 100ms);
+    expect_nothing_left(world);
+}
+
+TEST(a_scope, shrinks_what_its_context_says)
+{
+    simulation world;
+    scripted<int> op;
+    op.hangs();
+    auto const end =
+        in_scope(world, pipeline{timeout{{.limit = 1h}}}, op, call_context().expiring(time_point{20ms}));
+    EXPECT_EQ(end.by, ended_by::deadline);
+    EXPECT_EQ(end.at, 20ms);
+}
+
+TEST(a_scope, ends_a_call_without_policies_by_its_deadline)
+{
+    simulation world;
+    scripted<int> op;
+    op.hangs();
+    auto const end = in_scope(world, pipeline{}, op, call_context().expiring(time_point{20ms}));
+    EXPECT_EQ(end.by, ended_by::deadline);
+    EXPECT_EQ(end.at, 20ms);
+}
+
+TEST(a_scope, leaves_the_callers_cancellation_to_the_caller)
+{
+    simulation world;
+    scripted<int> op;
+    op.hangs();
+    asio::cancellation_signal signal;
+    end_of<seen> end;
+    keel::co_spawn(world.context(), call(pipeline{timeout{{.limit = 50ms}}}, op),
+                   asio::bind_cancellation_slot(signal.slot(), end.handler()));
+    world.advance(10ms);
+    signal.emit(asio::cancellation_type::terminal);
+    world.drain();
+    ASSERT_TRUE(end.done);
+    ASSERT_TRUE(end.value);
+    EXPECT_EQ(end.value->by, ended_by::caller);
+    EXPECT_EQ(end.value->at, 10ms);
+    expect_nothing_left(world);
+}
+
+TEST(a_scope, hears_of_a_cancellation_that_came_before_it_began)
+{
+    simulation world;
+    scripted<int> op;
+    op.hangs();
+    asio::cancellation_signal signal;
+    end_of<seen> end;
+    keel::co_spawn(world.context(), call(pipeline{}, op),
+                   asio::bind_cancellation_slot(signal.slot(), end.handler()));
+    signal.emit(asio::cancellation_type::terminal);
+    world.drain();
+    EXPECT_TRUE(end.done);
+    EXPECT_EQ(op.running(), 0u);
+    EXPECT_EQ(world.elapsed(), 0ms);
+    expect_nothing_left(world);
+}
+
+asio::awaitable<void> bystander(pipeline p, scripted<int> op, seen* at)
+{
+    *at = co_await call(std::move(p), std::move(op));
+}
+
+asio::awaitable<void> hang() { co_await sleep_until(time_point::max()); }
+
+asio::awaitable<seen> with_a_child(pipeline p, scripted<int> op, seen* child)
+{
+    auto const executor = co_await asio::this_coro::executor;
+    // Asio's own spawn on the scope's executor: the child is not in the scope, and must not find it.
+    asio::co_spawn(executor, bystander(p, op, child), asio::detached);
+    auto const end = co_await p.run(hang);
+    co_return seen{end.ended_by(), end.error(), end.attempts(), now(executor).time_since_epoch()};
+}
+
+TEST(a_scope, is_not_that_of_another_coroutine_on_its_executor)
+{
+    simulation world;
+    scripted<int> op;
+    op.takes(70ms).returns(1);
+    seen child;
+    end_of<seen> end;
+    keel::co_spawn(world.context(), with_a_child(pipeline{timeout{{.limit = 50ms}}}, op, &child),
+                   end.handler());
+    world.drain();
+    ASSERT_TRUE(end.value);
+    EXPECT_EQ(end.value->by, ended_by::timeout);
+    EXPECT_EQ(child.by, ended_by::timeout);
+    EXPECT_EQ(child.at, 50ms);
+    expect_nothing_left(world);
+}
+
+TEST(a_scope, may_be_destroyed_with_its_context)
+{
+    for (auto const when : {0ms, 10ms}) {
+        simulation world;
+        scripted<int> op;
+        op.hangs();
+        bulkhead const rooms{{.max_concurrent = 1}};
+        end_of<seen> end;
+        keel::co_spawn(world.context(), call(pipeline{timeout{{.limit = 50ms}}, rooms}, op), end.handler());
+        world.advance(when);
+        world.destroy();
+        EXPECT_FALSE(end.done);
+        EXPECT_EQ(op.running(), 0u);
+        EXPECT_EQ(rooms.snapshot().running, 0u);
+    }
+}
+
+asio::awaitable<call_context> ask() { co_return co_await this_call(); }
+
+asio::awaitable<std::vector<call_context>> ask_everywhere(pipeline p)
+{
+    std::vector<call_context> told;
+    auto const outside = co_await this_call();
+    told.push_back(outside);
+    auto const inside = co_await p(ask);
+    told.push_back(inside);
+    auto keyed = overrides();
+    keyed.idempotency_key("order-7").limit(5ms);
+    auto const strict = p.with(std::move(keyed));
+    auto const overridden = co_await strict(ask);
+    told.push_back(overridden);
+    co_return told;
+}
+
+TEST(this_call, tells_what_the_scope_and_the_pipeline_know)
+{
+    simulation world;
+    end_of<std::vector<call_context>> end;
+    keel::co_spawn(world.context(), ask_everywhere(pipeline{timeout{{.limit = 50ms}}}), end.handler(),
+                   call_context().traced_by("abc").on_behalf_of("shop").with_priority(priority::critical));
+    world.drain();
+    ASSERT_TRUE(end.value);
+    auto const& told = *end.value;
+    for (auto const& one : told) {
+        EXPECT_EQ(one.trace_id, "abc");
+        EXPECT_EQ(one.caller, "shop");
+        EXPECT_EQ(one.priority, priority::critical);
+    }
+    EXPECT_EQ(told[0].attempt, 0u);
+    EXPECT_EQ(told[0].deadline, time_point::max());
+    EXPECT_EQ(told[1].attempt, 1u);
+    EXPECT_EQ(told[1].deadline, time_point{50ms});
+    EXPECT_EQ(told[2].idempotency_key, "order-7");
+    EXPECT_EQ(told[2].deadline, time_point{5ms});
+}
+
+TEST(this_call, knows_the_attempt_of_a_timed_call_outside_of_scopes)
+{
+    simulation world;
+    auto const told = world.run([](pipeline p) -> asio::awaitable<call_context> {
+        co_return co_await p(ask);
+    }(pipeline{timeout{{.limit = 50ms}}}));
+    EXPECT_EQ(told.attempt, 1u);
+    EXPECT_EQ(told.deadline, time_point{50ms});
+}
+
+TEST(this_call, tells_the_defaults_elsewhere)
+{
+    simulation world;
+    auto const told = world.run(ask());
+    EXPECT_EQ(told.attempt, 0u);
+    EXPECT_EQ(told.deadline, time_point::max());
+    EXPECT_EQ(told.priority, priority::normal);
+}
+
+} // namespace
