@@ -5,13 +5,14 @@ JOBS ?= 2
 ROUNDS ?= 5
 PROVE := $(if $(wildcard .ci/prove),.ci/prove,.ci/run asan tsan clang)
 
-.PHONY: help demo test bench bench-peers bench-programs prove clean
+.PHONY: help demo test bench bench-peers bench-page bench-programs prove clean
 
 help:
 	@echo "make demo    watch a pipeline keep a failing service on an even keel"
 	@echo "make test    build and run all tests"
 	@echo "make bench   measure what a call through each policy costs, beside plain Asio"
-	@echo "make bench-peers   the same beside tower, Go and Node too, with the goals"
+	@echo "make bench-peers   the same beside tower, Go and Node too, as far as they can be had here"
+	@echo "make bench-page    the same, kept in bench/results and in the tables of docs/performance.md"
 	@echo "make prove   run the tests under address, undefined and thread sanitizers, and with clang"
 	@echo "make clean   remove all that was built"
 	@echo "Add JOBS=n to compile with n processes (now $(JOBS)), ROUNDS=n to measure n times (now $(ROUNDS))."
@@ -30,13 +31,21 @@ test:
 
 bench: bench-programs
 	python3 bench/measure.py --rounds $(ROUNDS) --stacks keel,asio
+	python3 bench/compile_cost.py
+	python3 bench/make_tables.py --print
 	python3 bench/ratios.py
 
 bench-peers: bench-programs
 	cmake/install_packages.sh peers || echo "Going on without the peers that could not be installed."
 	JOBS=$(JOBS) python3 bench/measure.py --rounds $(ROUNDS)
 	python3 bench/compile_cost.py
+	python3 bench/make_tables.py --print
 	python3 bench/ratios.py
+
+bench-page: bench-peers
+	cmake/install_packages.sh callgrind
+	python3 bench/instructions.py
+	python3 bench/make_tables.py --keep
 
 bench-programs:
 	cmake/install_packages.sh bench

@@ -6,44 +6,39 @@ Seconds are those of the processor, user and system: they hardly move when the m
 """
 
 import argparse
-import json
 import os
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 from statistics import median
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
+import results
+
 COMPILER = shlex.split(os.environ.get("CXX", "c++"))
 
 
 def compile_once(stack):
-    command = [*COMPILER, "-std=c++20", "-O2", f"-I{ROOT / 'include'}", "-c", str(HERE / "compile" / f"{stack}.cpp"),
-               "-o", os.devnull]
-    child = subprocess.Popen(command)
+    unit = results.ROOT / "bench" / "compile" / f"{stack}.cpp"
+    command = [*COMPILER, "-std=c++20", "-O2", f"-I{results.ROOT / 'include'}", "-c", str(unit), "-o", os.devnull]
+    child = subprocess.Popen(command, env={**os.environ, "CCACHE_DISABLE": "1"})
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
         sys.exit(f"failed: {shlex.join(command)}")
-    return {"seconds": used.ru_utime + used.ru_stime}
+    return {"compile/unit": {"seconds": used.ru_utime + used.ru_stime}}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
-    stacks = {stack: {"compile/unit": {"seconds": []}} for stack in ("keel", "asio")}
+    stacks = {}
     for _ in range(rounds):
-        for stack, rows in stacks.items():
-            for unit, value in compile_once(stack).items():
-                rows["compile/unit"][unit].append(value)
-    out = ROOT / "build" / "bench" / "compile.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"workload": "compile", "rounds": rounds, "stacks": stacks}, indent=1) + "\n")
-    for stack, rows in stacks.items():
-        print(f"compile: {stack}: {median(rows['compile/unit']['seconds']):.2f} s")
+        for stack in ("keel", "asio"):
+            results.add(stacks, stack, compile_once(stack))
+    results.write("compile", {"workload": "compile", "rounds": rounds, "stacks": stacks})
+    shown = ", ".join(f"{stack} {median(rows['compile/unit']['seconds']):.2f} s" for stack, rows in stacks.items())
+    print(f"compile: {shown}")
 
 
 if __name__ == "__main__":

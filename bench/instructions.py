@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Instructions per operation under callgrind: instructions.py [--rows REGEX] [--programs DIR]
 
-Time moves with a neighbour and with where the linker put the code; instructions do not. Each benchmark of W1 runs
-twice, with 1,000 and with 6,000 iterations; the difference has neither start-up nor warm-up in it. Needs valgrind
-(cmake/install_packages.sh callgrind). Prints a table and writes build/bench/instructions/w1.json.
+Time moves with a neighbour and with where the linker put the code; instructions do not. Each benchmark runs twice,
+with few and with more iterations; the difference has neither start-up nor warm-up in it. Needs valgrind
+(cmake/install_packages.sh callgrind). Writes build/bench/instructions.json.
 """
 
 import argparse
@@ -14,49 +14,55 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-FEW, MANY = 1_000, 6_000
+import results
+
+# Iterations of the two runs. One iteration of W1h and W4 is a crowd of callers, of W3 a population.
+SINGLE, CROWD = (1_000, 6_000), (1, 2)
+ITERATIONS = {"w1": SINGLE, "w1h": CROWD, "w2": SINGLE, "w3": CROWD, "w4": CROWD, "w5": SINGLE}
+
+# Threads are not single-threaded work, a system call is not counted, and the larger populations take too long.
+ROWS = r"w1/(?!hop).*|w1h/.*(?<!alone)|w2/.*|w3/(timer|call|call_five)/10000|w4/.*|w5/.*/10000"
 
 
-def names(program, pattern):
-    listed = subprocess.run([program, "--benchmark_list_tests=true"], capture_output=True, text=True, check=True)
-    return [name for name in listed.stdout.split() if re.fullmatch(pattern, name)]
+def rows_of(program, pattern):
+    """Plain name -> the name by which the program knows it."""
+    done = subprocess.run([program, "--benchmark_list_tests=true"], capture_output=True, text=True, check=True)
+    known = {results.SUFFIX.sub("", name): name for name in done.stdout.split() if "real_time" not in name}
+    return {plain: name for plain, name in known.items() if re.fullmatch(pattern, plain)}
 
 
-def instructions(program, name, iterations):
+def run(program, row, iterations):
+    """Instructions of the whole program, and the operations that it measured."""
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", str(program),
-               f"--benchmark_filter=^{name}$"]
+               f"--benchmark_filter=^{row}(/iterations:[0-9]+)?(/manual_time)?$", "--benchmark_format=json"]
     done = subprocess.run(command, capture_output=True, text=True,
                           env={**os.environ, "KEEL_BENCH_ITERATIONS": str(iterations)})
     found = re.search(r"Collected : (\d+)", done.stderr)
     if done.returncode != 0 or not found:
-        sys.exit(f"{name} under callgrind ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    return int(found[1])
+        sys.exit(f"{row} under callgrind ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    (benchmark,) = json.loads(done.stdout)["benchmarks"]
+    return int(found[1]), benchmark["operations"]
 
 
-def per_operation(program, name):
-    plain = re.sub(r"/iterations:\d+$", "", name)
-    pattern = f"{plain}(/iterations:[0-9]+)?"
-    return (instructions(program, pattern, MANY) - instructions(program, pattern, FEW)) / (MANY - FEW)
+def per_operation(program, row):
+    few, many = ITERATIONS[row.split("/")[0]]
+    small, large = run(program, row, few), run(program, row, many)
+    return (large[0] - small[0]) / (large[1] - small[1])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", default=r"w1/(?!threads|hop).*|w2/(value|try_acquire)")
-    parser.add_argument("--programs", type=Path, default=ROOT / "build" / "release" / "bench")
+    parser.add_argument("--rows", default=ROWS)
+    parser.add_argument("--programs", type=Path, default=results.PROGRAMS)
     options = parser.parse_args()
-    result = {}
+    stacks = {}
     for stack in ("keel", "asio"):
         program = options.programs / f"{stack}_bench"
-        for name in names(program, options.rows):
-            if name.endswith("/real_time"):
-                continue
-            count = per_operation(program, name)
-            result.setdefault(stack, {})[name] = count
-            print(f"{stack}\t{name}\t{count:.0f}", flush=True)
-    out = ROOT / "build" / "bench" / "instructions"
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "w1.json").write_text(json.dumps(result, indent=1) + "\n")
+        for row in rows_of(program, options.rows):
+            count = per_operation(program, row)
+            results.add(stacks, stack, {row: {"instructions": count}})
+            print(f"{stack}\t{row}\t{count:.0f}", flush=True)
+    results.write("instructions", {"workload": "instructions", "rounds": 1, "stacks": stacks})
 
 
 if __name__ == "__main__":

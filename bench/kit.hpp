@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <ctime>
 #include <exception>
 #include <numeric>
 #include <random>
@@ -29,22 +30,25 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 /// Registers `f(state)` under a name that is the same in all stacks that do the same work.
-/// KEEL_BENCH_ITERATIONS=n fixes the number of iterations: counting instructions needs that.
+/// \param iterations 0: as many as Google Benchmark thinks it needs. Given where each of its trials would
+/// build
+///                   a large population anew. KEEL_BENCH_ITERATIONS=n overrides it, to count instructions.
 template <class F>
-benchmark::internal::Benchmark* add(std::string const& name, F f)
+benchmark::internal::Benchmark* add(std::string const& name, F f, std::int64_t iterations = 0)
 {
     auto* const b = benchmark::RegisterBenchmark(name.c_str(), f);
-    if (auto const* const n = std::getenv("KEEL_BENCH_ITERATIONS")) b->Iterations(std::atoll(n));
+    if (auto const* const n = std::getenv("KEEL_BENCH_ITERATIONS")) iterations = std::atoll(n);
+    if (iterations != 0) b->Iterations(iterations);
     return b;
 }
 
 /// The same for each size of a population: `w3/timer` becomes `w3/timer/10000`.
 template <class F>
-benchmark::internal::Benchmark* add_sized(std::string name, std::size_t n, F f)
+benchmark::internal::Benchmark* add_sized(std::string name, std::size_t n, F f, std::int64_t iterations = 0)
 {
     name += '/';
     name += std::to_string(n);
-    return add(name, [n, f](benchmark::State& state) { f(state, n); });
+    return add(name, [n, f](benchmark::State& state) { f(state, n); }, iterations);
 }
 
 /// The operation that completes at once, and the one that suspends once: a trip through the run queue.
@@ -69,6 +73,13 @@ struct plain_spawn
     }
 };
 
+/// What one run did in all its iterations.
+inline void report_operations(benchmark::State& state, std::uint64_t operations)
+{
+    state.counters["operations"] = static_cast<double>(operations);
+    state.SetItemsProcessed(static_cast<std::int64_t>(operations));
+}
+
 /// What the thread allocates from here to `report`, told per operation.
 class tally
 {
@@ -79,7 +90,7 @@ public:
         auto const each = 1.0 / static_cast<double>(operations);
         state.counters["allocs"] = static_cast<double>(now.count - start_.count) * each;
         state.counters["alloc_bytes"] = static_cast<double>(now.bytes - start_.bytes) * each;
-        state.SetItemsProcessed(static_cast<std::int64_t>(operations));
+        report_operations(state, operations);
     }
 
 private:
@@ -97,29 +108,39 @@ void run_loop(benchmark::State& state, Spawn spawn, asio::awaitable<void> loop)
     t.report(state, static_cast<std::uint64_t>(state.iterations()));
 }
 
-/// `count` coroutines, made by `make(calls)`, are in flight together and do 64,000 operations per iteration.
-template <class Spawn, class Make>
-void run_crowd(benchmark::State& state, asio::io_context& context, Spawn spawn, std::uint64_t count,
-               Make make)
+/// How many coroutines are in flight together, and how many calls each makes, one after the other.
+struct crowd
 {
-    constexpr std::uint64_t operations = 64'000;
-    auto const batch = [&] {
-        for (std::uint64_t i = 0; i < count; ++i) spawn(context, make(operations / count));
+    std::uint64_t callers;
+    std::uint64_t calls;
+};
+
+/// One iteration is a whole crowd; `make(calls)` makes the coroutine of one caller.
+template <class Spawn, class Make>
+void run_crowd(benchmark::State& state, asio::io_context& context, Spawn spawn, crowd of, Make make)
+{
+    auto const run = [&](std::uint64_t calls) {
+        for (std::uint64_t i = 0; i < of.callers; ++i) spawn(context, make(calls));
         context.run();
         context.restart();
     };
-    batch();
+    run(of.calls / 10);
     tally const t;
-    for (auto _ : state) batch();
-    t.report(state, operations * static_cast<std::uint64_t>(state.iterations()));
+    for (auto _ : state) run(of.calls);
+    t.report(state, of.callers * of.calls * static_cast<std::uint64_t>(state.iterations()));
 }
 
 template <class Spawn, class Make>
-void run_crowd(benchmark::State& state, Spawn spawn, std::uint64_t count, Make make)
+void run_crowd(benchmark::State& state, Spawn spawn, crowd of, Make make)
 {
     asio::io_context context(1);
-    run_crowd(state, context, spawn, count, make);
+    run_crowd(state, context, spawn, of, make);
 }
+
+/// W1h: 64 calls in flight, or one; W4: 1,000 callers.
+inline constexpr crowd in_flight{64, 1'000};
+inline constexpr crowd alone{1, 32'000};
+inline constexpr crowd queue_of_callers{1'000, 64};
 
 /// 0 to n - 1 in an order that is the same in every run.
 inline std::vector<std::uint32_t> shuffled(std::size_t n)
@@ -130,18 +151,26 @@ inline std::vector<std::uint32_t> shuffled(std::size_t n)
     return order;
 }
 
+/// The processor's time of this thread: what neighbours do is not in it. Reading it is a system call.
 class stopwatch
 {
 public:
     /// Seconds since the last lap.
     double lap()
     {
-        auto const now = std::chrono::steady_clock::now();
-        return std::chrono::duration<double>(now - std::exchange(since_, now)).count();
+        auto const now = processor_seconds();
+        return now - std::exchange(since_, now);
     }
 
 private:
-    std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
+    static double processor_seconds()
+    {
+        timespec t{};
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+        return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+    }
+
+    double since_ = processor_seconds();
 };
 
 } // namespace bench

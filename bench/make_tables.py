@@ -1,22 +1,25 @@
 #!/usr/bin/env python3
-"""Writes the tables of docs/performance.md from what was measured: make_tables.py [DIR]
+"""Makes tables of what was measured: make_tables.py --print | --keep | --check
 
-Between `<!-- table: NAME -->` and `<!-- /table -->` everything is replaced; the text around is written by hand. DIR
-holds what measure.py, compile_cost.py and instructions.py wrote (build/bench). A table whose figures are missing is
-left as it is, and named.
+--print  shows the times of the last run (build/bench) on the terminal.
+--keep   copies the last run to bench/results, and writes the tables of docs/performance.md from it: what stands
+         between `<!-- table: NAME -->` and `<!-- /table -->`. The text around is written by hand.
+--check  fails if a table of that page is not what bench/results gives, or if the text around tells a figure.
 """
 
-import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from statistics import median
 
 import ratios
+import results
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "performance.md"
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- /table -->)", re.DOTALL)
+
+# A figure in the text would stay when those in the tables change.
+FIGURE = re.compile(r"\d[\d.,]* ?(?:ns|µs|nanoseconds?|microseconds?|bytes|B|KiB|kB|%|times|allocations?)(?![\w-])")
 
 STACKS = {"keel": "Keel", "asio": "Asio by hand", "tower": "tower", "go": "Go", "node": "Node"}
 
@@ -88,28 +91,31 @@ def plain_count(values):
     return "0" if value < 0.005 else f"{value:.2g}" if value < 10 else f"{value:,.0f}"
 
 
-def time_table(file):
-    stacks = file["stacks"]
-    return table(head_of(stacks, "ns per operation"), by_stack(stacks, "ns", spread))
+# The end of a table's name -> its title, the unit of its cells, and how they are shown.
+KINDS = {
+    "": ("ns per operation", "ns", spread),
+    "allocations": ("allocations per operation", "allocs", plain_count),
+    "bytes": ("bytes each", "bytes", plain_count),
+    "seconds": ("seconds", "seconds", spread),
+    "counts": ("instructions per operation", "instructions", spread),
+}
 
 
-def allocations_table(file):
-    stacks = {stack: rows for stack, rows in file["stacks"].items() if stack != "node"}
-    return table(head_of(stacks, "allocations per operation"), by_stack(stacks, "allocs", plain_count))
+def figures_table(stacks, kind):
+    title, unit, show = KINDS[kind]
+    having = {stack: rows for stack, rows in stacks.items() if any(unit in row for row in rows.values())}
+    return table(head_of(having, title), by_stack(having, unit, show))
 
 
-def bytes_table(file):
-    stacks = file["stacks"]
-    return table(head_of(stacks, "bytes each"), by_stack(stacks, "bytes", plain_count))
-
-
-def machine_table(file):
+def machine_table(files):
+    file = files["w1"]
     where = file["machine"]
     rows = [["processor", f"{where['processor']}, {where['processors']} of them"], ["system", where["system"]]]
-    rows += [["`keel::co_spawn`", "yes" if where["scopes"] else "not in this version: no row is in a scope"]]
     rows += [[name, text] for name, text in where["versions"].items()]
-    rows += [["rounds", f"{file['rounds']}; load before: {file['load_before']:.1f}"], ["taken", file["taken"]]]
+    rows += [["rounds", str(file["rounds"])], ["taken", file["taken"]]]
     rows += [[f"left out: {stack}", why] for stack, why in file["skipped"].items()]
+    rows += [["processors' time that other work took meanwhile",
+              ", ".join(f"{words(name)} {run['others']:.0%}" for name, run in files.items() if "others" in run)]]
     return table(["", ""], rows)
 
 
@@ -119,46 +125,61 @@ def ratios_table(folder):
     return table(["", "ratio", "median (min to max)", "goal", ""], rows)
 
 
-def instructions_table(file):
-    stacks = {stack: {re.sub(r"/iterations:\d+$", "", row): {"instructions": [value]} for row, value in rows.items()}
-              for stack, rows in file.items()}
-    return table(head_of(stacks, "instructions per operation"), by_stack(stacks, "instructions", spread))
-
-
 def make(name, folder):
-    """The table of that name; KeyError or FileNotFoundError if its figures are not there."""
-    def file(stem):
-        return json.loads((folder / f"{stem}.json").read_text())
-
+    """The table of that name; KeyError if its figures are not there."""
     if name == "ratios":
         return ratios_table(folder)
+    files = results.read_all(folder)
     if name == "machine":
-        return machine_table(file("w1"))
-    if name == "instructions":
-        return instructions_table(file("instructions/w1"))
+        return machine_table(files)
     workload, _, kind = name.partition("_")
-    kinds = {"": time_table, "allocations": allocations_table, "bytes": bytes_table}
-    if kind not in kinds:
-        sys.exit(f"docs/performance.md asks for table `{name}`, which nobody makes")
-    return kinds[kind](file(workload))
+    return figures_table(files[workload]["stacks"], kind)
 
 
-def main(folder):
-    missing = []
-
+def page_from(folder, page):
+    """The page with all its tables made anew."""
     def replace(block):
         try:
             return f"{block[1]}\n{make(block[2], folder)}\n{block[4]}"
-        except FileNotFoundError as absent:
-            missing.append(f"{block[2]}: {absent.filename} is not there")
-            return block[0]
+        except KeyError as absent:
+            sys.exit(f"table `{block[2]}`: {absent} is not in {folder}")
+    return BLOCK.sub(replace, page)
 
-    page = PAGE.read_text()
-    PAGE.write_text(BLOCK.sub(replace, page))
-    print(f"{PAGE.relative_to(ROOT)}: {len(BLOCK.findall(page)) - len(missing)} tables written")
-    for why in missing:
-        print(f"left as it is: {why}")
+
+def keep(page):
+    results.KEPT.mkdir(exist_ok=True)
+    for path in results.LAST.glob("*.json"):
+        shutil.copy(path, results.KEPT)
+    page.write_text(page_from(results.KEPT, page.read_text()))
+
+
+def faults(page):
+    """What is wrong with the page, one line each."""
+    text = page.read_text()
+    wanted = BLOCK.finditer(page_from(results.KEPT, text))
+    for block, made in zip(BLOCK.finditer(text), wanted):
+        if block[3] != made[3]:
+            yield f"table `{block[2]}` is not what bench/results gives: python3 bench/make_tables.py --keep"
+    for figure in FIGURE.finditer(BLOCK.sub("", text)):
+        yield f"`{figure[0]}` stands outside of the tables, where nobody keeps it true"
+
+
+def main(wish):
+    page = results.ROOT / "docs" / "performance.md"
+    if wish == "--print":
+        for name, file in results.read_all(results.LAST).items():
+            if "machine" in file:
+                print(figures_table(file["stacks"], ""))
+    elif wish == "--keep":
+        keep(page)
+    elif wish == "--check":
+        found = list(faults(page))
+        print("\n".join([*found, f"performance.md: {len(BLOCK.findall(page.read_text()))} tables, {len(found)} faults"]))
+        return 1 if found else 0
+    else:
+        sys.exit(__doc__)
+    return 0
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build" / "bench")
+    sys.exit(main(*sys.argv[1:] or [""]))

@@ -12,23 +12,20 @@ import argparse
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-OUT = ROOT / "build" / "bench"
+import results
+
+OUT = results.LAST
 
 WORKLOADS = ["w1", "w1h", "w2", "w3", "w4", "w5"]
 STACKS = ["keel", "tower", "asio", "go", "node"]
 PEERS = {"tower": "rust-tower", "go": "go", "node": "node"}
 NOTHING_IN = {("tower", "w5"): "tower has no breaker"}
 
-# What Google Benchmark adds to a name, and what is no figure of the workload.
-SUFFIX = re.compile(r"/(real_time|manual_time|iterations:\d+)\b")
 FIELDS = {"allocs", "alloc_bytes", "requested_bytes", "bytes", "node_bytes", "arm_ns", "disarm_ns"}
 
 LONGEST_RUN = 600  # seconds
@@ -57,11 +54,11 @@ def prepare(stack, programs):
     """The function (workload, round) -> rows of a stack, which it builds if it must."""
     if stack in PEERS:
         folder = OUT / "peers" / stack
-        run([str(HERE / "peers" / PEERS[stack] / "build.sh"), str(folder)])
+        run([str(results.ROOT / "bench" / "peers" / PEERS[stack] / "build.sh"), str(folder)])
         return lambda workload, _: tab_separated(run([str(folder / "peer"), workload]))
     program = programs / f"{stack}_bench"
     if not program.is_file():
-        raise Unavailable(f"{program} is not built: cmake --build build/release --target {stack}_bench")
+        raise Unavailable(f"{program.name} is not built: cmake --build build/release --target {program.name}")
     return lambda workload, number: google(stack, program, workload, number)
 
 
@@ -80,7 +77,7 @@ def google(stack, program, workload, number):
          f"--benchmark_out={out}", "--benchmark_out_format=json"])
     rows = {}
     for benchmark in json.loads(out.read_text())["benchmarks"]:
-        name = SUFFIX.sub("", benchmark["name"])
+        name = results.SUFFIX.sub("", benchmark["name"])
         if benchmark.get("error_occurred"):
             raise Unavailable(f"{name}: {benchmark['error_message']}")
         figures = {field: benchmark[field] for field in FIELDS if field in benchmark}
@@ -105,31 +102,46 @@ def machine():
                 "go": version("go", "version"), "node": version(str(OUT / "peers/node/node_modules/node/bin/node"),
                                                                 "--version") or version("node", "--version")}
     return {"processor": processor, "processors": os.cpu_count(), "system": platform.platform(),
-            "scopes": (ROOT / "include/keel/co_spawn.hpp").is_file(),
             "versions": {name: text for name, text in versions.items() if text}}
+
+
+class bystanders:
+    """What other work took of the machine's processors while ours ran."""
+
+    def __init__(self):
+        self.start = self.now()
+
+    @staticmethod
+    def now():
+        """Ticks of all processors, those of them that were busy, and those that our programs used."""
+        ticks = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        idle = ticks[3] + ticks[4]
+        ours = os.times()
+        own = (ours.user + ours.system + ours.children_user + ours.children_system) * os.sysconf("SC_CLK_TCK")
+        return sum(ticks), sum(ticks) - idle, own
+
+    def share(self):
+        total, busy, own = (after - before for after, before in zip(self.now(), self.start))
+        return max(0.0, round((busy - own) / max(total, 1), 3))
 
 
 def take_turns(workload, ready, rounds):
     """rows of each stack, each figure a list with one value per round; and the stacks that failed."""
-    figures, failed = {stack: {} for stack in ready}, {}
+    figures, failed = {}, {}
     for number in range(rounds):
         for stack, play in ready.items():
             if stack in failed or (stack, workload) in NOTHING_IN:
                 continue
             try:
-                rows = play(workload, number)
+                results.add(figures, stack, play(workload, number))
             except Unavailable as why:
                 failed[stack] = str(why)
+                figures.pop(stack, None)
                 print(f"  {workload}: {stack} is left out: {why}", flush=True)
-                continue
-            for name, row in rows.items():
-                for unit, value in row.items():
-                    figures[stack].setdefault(name, {}).setdefault(unit, []).append(value)
-    return {stack: rows for stack, rows in figures.items() if rows and stack not in failed}, failed
+    return figures, failed
 
 
 def measure(workloads, stacks, rounds, programs):
-    OUT.mkdir(parents=True, exist_ok=True)
     ready, skipped = {}, {}
     for stack in stacks:
         try:
@@ -139,13 +151,12 @@ def measure(workloads, stacks, rounds, programs):
             print(f"skipped: {stack}: {why}", flush=True)
     where = machine()
     for workload in workloads:
-        start, load = time.time(), os.getloadavg()[0]
+        start, others = time.time(), bystanders()
         figures, failed = take_turns(workload, ready, rounds)
         absent = {stack: why for (stack, of), why in NOTHING_IN.items() if of == workload and stack in ready}
-        result = {"workload": workload, "rounds": rounds, "taken": time.strftime("%Y-%m-%d %H:%M"),
-                  "load_before": load, "machine": where, "skipped": {**skipped, **failed, **absent},
-                  "stacks": figures}
-        (OUT / f"{workload}.json").write_text(json.dumps(result, indent=1) + "\n")
+        results.write(workload, {"workload": workload, "rounds": rounds, "taken": time.strftime("%Y-%m-%d %H:%M"),
+                                 "others": others.share(), "machine": where,
+                                 "skipped": {**skipped, **failed, **absent}, "stacks": figures})
         print(f"{workload}: {', '.join(figures)}; {rounds} rounds in {time.time() - start:.0f} s", flush=True)
     return 0 if "keel" in ready else 1
 
@@ -163,7 +174,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--stacks", default=",".join(STACKS))
     parser.add_argument("--workloads", default=",".join(WORKLOADS))
-    parser.add_argument("--programs", type=Path, default=ROOT / "build" / "release" / "bench")
+    parser.add_argument("--programs", type=Path, default=results.PROGRAMS)
     options = parser.parse_args()
     if options.rounds < 1:
         sys.exit(f"--rounds is {options.rounds}; allowed: 1 or more")

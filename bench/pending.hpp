@@ -5,6 +5,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <deque>
 
 // The parts of W3 that Keel and the hand-written peers share: how rounds of timers and of pending calls are
@@ -15,6 +16,14 @@ namespace bench {
 
 /// The sizes of a population.
 inline constexpr std::size_t populations[] = {10'000, 100'000, 1'000'000};
+
+/// Registers rounds over `n` timers or calls each, as many as make 200,000 operations, and one at least.
+template <class F>
+void add_rounds(std::string name, std::size_t n, F f)
+{
+    auto const rounds = std::max<std::size_t>(1, 200'000 / n);
+    add_sized(std::move(name), n, f, static_cast<std::int64_t>(rounds))->UseManualTime();
+}
 
 /// What became of one round over `n` timers or calls.
 struct round
@@ -43,7 +52,7 @@ void repeat_rounds(benchmark::State& state, std::size_t n, std::size_t node, Pla
     state.counters["alloc_bytes"] = sum.allocated / operations;
     state.counters["node_bytes"] = static_cast<double>(node);
     state.counters["bytes"] = sum.live / operations + static_cast<double>(node);
-    state.SetItemsProcessed(static_cast<std::int64_t>(operations));
+    report_operations(state, static_cast<std::uint64_t>(operations));
 }
 
 /// Measures what arming costs: begins before it, and is asked after it.

@@ -6,21 +6,18 @@ programs that ran one after the other; shown are the median over the rounds and,
 greatest. `reached` is about the median. `added` is what a stack costs over its own bare operation.
 """
 
-import json
 import sys
-from pathlib import Path
 from statistics import median
-
 from typing import Callable, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+import results
 
 
 class Figures:
     """All that was measured: one file per workload."""
 
     def __init__(self, folder):
-        self.files = {path.stem: json.loads(path.read_text()) for path in sorted(Path(folder).glob("*.json"))}
+        self.files = results.read_all(folder)
 
     def rounds(self, workload):
         return self.files[workload]["rounds"] if workload in self.files else 0
@@ -92,6 +89,11 @@ def figure(row, unit):
     return lambda f: f("keel", row, unit)
 
 
+def ahead(workload, what, row, peer, peers_row):
+    """Not slower than the peer, all counted."""
+    return Goal(workload, what, total_over(row, peer, peers_row), 1.0)
+
+
 def count(workload, what, value, limit):
     return Goal(workload, what, value, limit, form="{:.2f}")
 
@@ -105,6 +107,8 @@ def w1_goals():
     yield Goal("w1", "... / hand-written decorators", added_over("w1/five", "asio", "w1/five"), 0.09)
     yield Goal("w1", "... / the same with op || timer", added_over("w1/five", "asio", "w1/five_or"), 0.02)
     yield Goal("w1", "... / five fused by hand (floor)", added_over("w1/five", "asio", "w1/five_fused"), 1.5)
+    yield ahead("w1", "five policies / Go's five", "w1/five", "go", "w1/five")
+    yield ahead("w1", "... / cockatiel's four", "w1/five", "node", "w1/four")
     yield count("w1", "allocations per call", figure("w1/five", "allocs"), NONE)
     for policy in ("retry", "breaker", "bulkhead"):
         yield Goal("w1", f"{policy} alone, added / one frame of Asio's",
@@ -120,6 +124,8 @@ def w1h_goals():
     yield Goal("w1h", "five policies, added / tower's four", added_over("w1h/five", "tower", "w1h/four"), 0.75)
     yield Goal("w1h", "... / hand-written decorators", added_over("w1h/five", "asio", "w1h/five"), 0.4)
     yield Goal("w1h", "... / the same with op || timer", added_over("w1h/five", "asio", "w1h/five_or"), 0.035)
+    yield ahead("w1h", "five policies / Go's five", "w1h/five", "go", "w1h/five")
+    yield ahead("w1h", "... / cockatiel's four", "w1h/five", "node", "w1h/four")
     # The crowd's own start is a few allocations for 64,000 calls; a hundredth is none per call.
     yield count("w1h", "allocations per call beyond the bare operation's",
                 lambda f: f("keel", "w1h/five", "allocs") - f("keel", "w1h/bare", "allocs"), 0.01)
@@ -155,6 +161,8 @@ def w3_goals():
 def w4_goals():
     yield Goal("w4", "bulkhead, 1,000 callers / tower", total_over("w4/bulkhead", "tower", "w4/bulkhead"), 1.0)
     yield Goal("w4", "... / channel as semaphore", total_over("w4/bulkhead", "asio", "w4/bulkhead"), 0.5)
+    yield ahead("w4", "... / Go's golang.org/x semaphore", "w4/bulkhead", "go", "w4/bulkhead")
+    yield ahead("w4", "... / cockatiel's bulkhead", "w4/bulkhead", "node", "w4/bulkhead")
     # As in w1h: the crowd's own start.
     yield count("w4", "allocations per wait beyond the bare operation's",
                 lambda f: f("keel", "w4/bulkhead", "allocs") - f("keel", "w4/bare", "allocs"), 0.05)
@@ -167,6 +175,9 @@ def w5_goals():
     for n, limit in ((10_000, 1.0), (100_000, 0.8)):
         yield Goal("w5", f"look-up + admit + settle, {n:,} / unordered_map by hand",
                    total_over(f"w5/breakers/{n}", "asio", f"w5/breakers/{n}"), limit)
+    for n in (10_000, 100_000):
+        yield ahead("w5", f"look-up + admit + settle, {n:,} / Go's map of breakers", f"w5/breakers/{n}", "go",
+                    f"w5/breakers/{n}")
 
 
 def compile_goals():
@@ -196,19 +207,19 @@ def judge_all(folder):
 
 
 def main(folder):
-    results = judge_all(folder)
+    judged = judge_all(folder)
     rows = [("", "ratio", "median (min to max)", "goal", "")]
-    rows += [(r.goal.workload, r.goal.what, r.shown, r.aim, r.verdict) for r in results]
+    rows += [(r.goal.workload, r.goal.what, r.shown, r.aim, r.verdict) for r in judged]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)), row[4], sep="  ")
-    measured = [r for r in results if r.middle is not None]
+    measured = [r for r in judged if r.middle is not None]
     print(f"\n{sum(r.reached for r in measured)} of {len(measured)} goals reached, "
-          f"{len(results) - len(measured)} not measured")
+          f"{len(judged) - len(measured)} not measured")
     for name, why in sorted({item for file in Figures(folder).files.values()
                              for item in file.get("skipped", {}).items()}):
         print(f"skipped: {name}: {why}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "bench")
+    main(sys.argv[1] if len(sys.argv) > 1 else results.LAST)

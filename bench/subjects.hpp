@@ -3,9 +3,6 @@
 #include "kit.hpp"
 
 #include <keel/keel.hpp>
-#if __has_include(<keel/co_spawn.hpp>)
-#include <keel/co_spawn.hpp>
-#endif
 
 // The policies as the workloads want them, and where a call is made: in a scope of Keel's or outside of one.
 
@@ -16,11 +13,7 @@ struct spawn_in_scope
 {
     void operator()(asio::io_context& context, asio::awaitable<void> a) const
     {
-#if __has_include(<keel/co_spawn.hpp>)
         keel::co_spawn(context, std::move(a), rethrow);
-#else
-        asio::co_spawn(context, std::move(a), rethrow);
-#endif
     }
 };
 

@@ -36,7 +36,7 @@ void breakers(benchmark::State& state, std::size_t n)
 }
 
 [[maybe_unused]] bool const added = [] {
-    for (std::size_t const n : {10'000, 100'000}) add_sized("w5/breakers", n, breakers);
+    for (std::size_t const n : {10'000, 100'000}) add_sized("w5/breakers", n, breakers, 300'000);
     return true;
 }();
 

@@ -18,9 +18,10 @@ template <class Call>
 void add_call(std::string const& name, Call call)
 {
     auto const make = [call](std::uint64_t calls) { return often(call, calls); };
-    bench::add(name, [make](auto& state) { bench::run_crowd(state, bench::plain_spawn{}, 64, make); });
+    bench::add(
+        name, [make](auto& state) { bench::run_crowd(state, bench::plain_spawn{}, bench::in_flight, make); });
     bench::add(name + "/alone",
-               [make](auto& state) { bench::run_crowd(state, bench::plain_spawn{}, 1, make); });
+               [make](auto& state) { bench::run_crowd(state, bench::plain_spawn{}, bench::alone, make); });
 }
 
 [[maybe_unused]] bool const added = [] {

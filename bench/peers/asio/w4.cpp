@@ -17,7 +17,10 @@ awaitable<void> bare_often(std::uint64_t calls)
     for (; calls != 0; --calls) co_await asio::post(use_awaitable);
 }
 
-void bare(benchmark::State& state) { bench::run_crowd(state, bench::plain_spawn{}, 1'000, bare_often); }
+void bare(benchmark::State& state)
+{
+    bench::run_crowd(state, bench::plain_spawn{}, bench::queue_of_callers, bare_often);
+}
 
 using channel = asio::experimental::channel<void(boost::system::error_code)>;
 
@@ -84,7 +87,7 @@ void limited(benchmark::State& state)
 {
     asio::io_context context(1);
     Permits permits(context, 100);
-    bench::run_crowd(state, context, bench::plain_spawn{}, 1'000,
+    bench::run_crowd(state, context, bench::plain_spawn{}, bench::queue_of_callers,
                      [&permits](std::uint64_t calls) { return often(permits, calls); });
 }
 

@@ -66,8 +66,8 @@ void flat_map(benchmark::State& state, std::size_t n)
 
 [[maybe_unused]] bool const added = [] {
     for (std::size_t const n : {10'000, 100'000}) {
-        bench::add_sized("w5/breakers", n, node_map);
-        bench::add_sized("w5/flat", n, flat_map);
+        bench::add_sized("w5/breakers", n, node_map, 300'000);
+        bench::add_sized("w5/flat", n, flat_map, 300'000);
     }
     return true;
 }();

@@ -3,11 +3,14 @@
 set -eu
 cd "$(dirname "$0")"
 command -v cargo >/dev/null || { echo "cargo is not installed" >&2; exit 1; }
-[ -d /usr/share/cargo/registry/tower-0.4.13 ] || { echo "librust-tower-dev is not installed" >&2; exit 1; }
+registry=/usr/share/cargo/registry
+for library in tower tokio; do
+    ls -d $registry/$library-[0-9]* >/dev/null 2>&1 || { echo "librust-$library-dev is not installed" >&2; exit 1; }
+done
 mkdir -p "$1/.cargo"
 cp -r Cargo.toml src "$1"
 cd "$1"
-printf '[source.crates-io]\nreplace-with = "debian"\n[source.debian]\ndirectory = "/usr/share/cargo/registry"\n' \
+printf '[source.crates-io]\nreplace-with = "debian"\n[source.debian]\ndirectory = "%s"\n' "$registry" \
     > .cargo/config.toml
 cargo build --release --offline -q -j "${JOBS:-1}"
 ln -sf target/release/peer-tower peer

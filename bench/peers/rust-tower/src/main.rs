@@ -260,6 +260,8 @@ fn main() {
         "w3" => runtime.block_on(async {
             for n in [10_000, 100_000, 1_000_000] {
                 pending::timers(n).await;
+            }
+            for n in [10_000, 100_000] {
                 pending::calls(n).await;
             }
         }),
