@@ -44,8 +44,11 @@ WORDS = {
 WORDS_OF = {("w1", "bulkhead"): "bulkhead", ("w2", "try_acquire"): "a plain question: `try_acquire`"}
 
 
-def words(row):
-    workload, first, *rest = row.split("/")
+def words(name):
+    """A workload's name, or a row's, as people say it."""
+    if "/" not in name:
+        return re.sub(r"^w(?=\d)", "W", name)
+    workload, first, *rest = name.split("/")
     parts = [WORDS_OF.get((workload, first)) or WORDS.get(first, first)]
     for part in rest:
         parts.append(f"{int(part):,}" if part.isdigit() else ", " + WORDS.get(part, part))
@@ -113,14 +116,18 @@ def machine_table(files):
     rows = [["processor", f"{where['processor']}, {where['processors']} of them"], ["system", where["system"]]]
     rows += [[name, text] for name, text in where["versions"].items()]
     rows += [["rounds", str(file["rounds"])], ["taken", file["taken"]]]
-    rows += [[f"left out: {stack}", why] for stack, why in file["skipped"].items()]
+    skipped = {}
+    for name, run in files.items():
+        for stack, why in run.get("skipped", {}).items():
+            skipped.setdefault((STACKS[stack], why), []).append(words(name))
+    rows += [[f"left out: {stack} in {', '.join(names)}", why] for (stack, why), names in skipped.items()]
     rows += [["processors' time that other work took meanwhile",
               ", ".join(f"{words(name)} {run['others']:.0%}" for name, run in files.items() if "others" in run)]]
     return table(["", ""], rows)
 
 
 def ratios_table(folder):
-    rows = [[re.sub(r"^w(?=\d)", "W", r.goal.workload), r.goal.what.replace("||", "\\|\\|"), r.shown, r.aim,
+    rows = [[words(r.goal.workload), r.goal.what.replace("||", "\\|\\|"), r.shown, r.aim,
              r.verdict] for r in ratios.judge_all(folder)]
     return table(["", "ratio", "median (min to max)", "goal", ""], rows)
 
@@ -169,7 +176,7 @@ def main(wish):
     if wish == "--print":
         for name, file in results.read_all(results.LAST).items():
             if "machine" in file:
-                print(figures_table(file["stacks"], ""))
+                print(f"{words(name)}\n\n{figures_table(file['stacks'], '')}")
     elif wish == "--keep":
         keep(page)
     elif wish == "--check":
