@@ -30,14 +30,14 @@ test:
 	ctest --preset dev --output-on-failure --no-tests=error --parallel 2
 
 bench: bench-programs
-	python3 bench/measure.py --rounds $(ROUNDS) --stacks keel,asio
+	python3 bench/measure.py --rounds $(ROUNDS) --seconds 140 --stacks keel,asio
 	python3 bench/compile_cost.py
 	python3 bench/make_tables.py --print
 	python3 bench/ratios.py
 
 bench-peers: bench-programs
 	cmake/install_packages.sh peers || echo "Going on without the peers that could not be installed."
-	JOBS=$(JOBS) python3 bench/measure.py --rounds $(ROUNDS)
+	JOBS=$(JOBS) python3 bench/measure.py --rounds $(ROUNDS) --seconds 340
 	python3 bench/compile_cost.py
 	python3 bench/make_tables.py --print
 	python3 bench/ratios.py

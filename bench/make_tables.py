@@ -21,6 +21,7 @@ BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- /table -->)", re.DOTALL
 # A figure in the text would stay when those in the tables change.
 FIGURE = re.compile(r"\d[\d.,]* ?(?:ns|µs|nanoseconds?|microseconds?|bytes|B|KiB|kB|%|times|allocations?)(?![\w-])")
 
+WORKLOADS = ["w1", "w1h", "w2", "w3", "w4", "w5"]
 STACKS = {"keel": "Keel", "asio": "Asio by hand", "tower": "tower", "go": "Go", "node": "Node"}
 
 # What a row is, where its name alone does not say it. A row that is not named here is shown under its own name.
@@ -111,18 +112,17 @@ def figures_table(stacks, kind):
 
 
 def machine_table(files):
-    file = files["w1"]
-    where = file["machine"]
+    run = files["run"]
+    where = run["machine"]
     rows = [["processor", f"{where['processor']}, {where['processors']} of them"], ["system", where["system"]]]
     rows += [[name, text] for name, text in where["versions"].items()]
-    rows += [["rounds", str(file["rounds"])], ["taken", file["taken"]]]
+    rows += [["rounds", str(run["rounds"])], ["taken", run["taken"]],
+             ["processors' time that other work took meanwhile", f"{run['others']:.0%}"]]
     skipped = {}
-    for name, run in files.items():
-        for stack, why in run.get("skipped", {}).items():
+    for name, file in files.items():
+        for stack, why in file.get("skipped", {}).items():
             skipped.setdefault((STACKS[stack], why), []).append(words(name))
     rows += [[f"left out: {stack} in {', '.join(names)}", why] for (stack, why), names in skipped.items()]
-    rows += [["processors' time that other work took meanwhile",
-              ", ".join(f"{words(name)} {run['others']:.0%}" for name, run in files.items() if "others" in run)]]
     return table(["", ""], rows)
 
 
@@ -175,7 +175,7 @@ def main(wish):
     page = results.ROOT / "docs" / "performance.md"
     if wish == "--print":
         for name, file in results.read_all(results.LAST).items():
-            if "machine" in file:
+            if name in WORKLOADS:
                 print(f"{words(name)}\n\n{figures_table(file['stacks'], '')}")
     elif wish == "--keep":
         keep(page)

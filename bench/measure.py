@@ -1,6 +1,15 @@
 #!/usr/bin/env python3
 """Runs the workloads in all stacks, in turn, and writes build/bench/<workload>.json.
 
+    measure.py [--rounds 5] [--seconds 3600] [--stacks keel,asio,tower,go,node] [--workloads w1,w1h,w2,w3,w4,w5]
+               [--programs DIR]
+
+Within a workload the stacks take turns: keel, tower, asio, go, node, then the next workload, then all again; so what
+disturbs the machine for a while disturbs all of them. Each program warms up before it measures. No round is begun that
+would probably end later than after --seconds. A stack that cannot be built or run is left out, with the reason, which
+the file keeps.
+"""Runs the workloads in all stacks, in turn, and writes build/bench/<workload>.json.
+
     measure.py [--rounds 5] [--stacks keel,asio,tower,go,node] [--workloads w1,w1h,w2,w3,w4,w5] [--programs DIR]
 
 Within a workload the stacks take turns: keel, tower, asio, go, node, keel, ... so that what disturbs the machine for
@@ -28,7 +37,7 @@ NOTHING_IN = {("tower", "w5"): "tower has no breaker"}
 
 FIELDS = {"allocs", "alloc_bytes", "requested_bytes", "bytes", "node_bytes", "arm_ns", "disarm_ns"}
 
-LONGEST_RUN = 600  # seconds
+LONGEST_RUN = 300  # seconds
 
 
 class Unavailable(Exception):
@@ -125,40 +134,65 @@ class bystanders:
         return max(0.0, round((busy - own) / max(total, 1), 3))
 
 
-def take_turns(workload, ready, rounds):
-    """rows of each stack, each figure a list with one value per round; and the stacks that failed."""
-    figures, failed = {}, {}
-    for number in range(rounds):
-        for stack, play in ready.items():
-            if stack in failed or (stack, workload) in NOTHING_IN:
+class run_of_all:
+    """The rounds of one run. In each round, each workload goes through the stacks in turn."""
+
+    def __init__(self, workloads, stacks, programs):
+        self.workloads = workloads
+        self.ready = {}
+        self.figures = {workload: {} for workload in workloads}
+        self.left_out = {workload: {} for workload in workloads}
+        for stack in stacks:
+            try:
+                self.ready[stack] = prepare(stack, programs)
+            except Unavailable as why:
+                for workload in workloads:
+                    self.leave_out(workload, stack, str(why))
+                print(f"skipped: {stack}: {why}", flush=True)
+        for (stack, workload), why in NOTHING_IN.items():
+            if stack in self.ready and workload in workloads:
+                self.leave_out(workload, stack, why)
+
+    def leave_out(self, workload, stack, why):
+        self.left_out[workload][stack] = why
+        self.figures[workload].pop(stack, None)
+
+    def play(self, workload, number):
+        for stack, program in self.ready.items():
+            if stack in self.left_out[workload]:
                 continue
             try:
-                results.add(figures, stack, play(workload, number))
+                results.add(self.figures[workload], stack, program(workload, number))
             except Unavailable as why:
-                failed[stack] = str(why)
-                figures.pop(stack, None)
-                print(f"  {workload}: {stack} is left out: {why}", flush=True)
-    return figures, failed
+                self.leave_out(workload, stack, str(why))
+                print(f"skipped: {stack} in {workload}: {why}", flush=True)
+
+    def rounds_within(self, rounds, seconds):
+        """Plays as many rounds as wanted, or fewer if the next would probably end too late. At least one."""
+        start = time.time()
+        for number in range(rounds):
+            if number and (time.time() - start) * (number + 1) / number > seconds:
+                print(f"another round would not end within {seconds} s", flush=True)
+                return number
+            for workload in self.workloads:
+                self.play(workload, number)
+            print(f"round {number + 1} of {rounds}: {time.time() - start:.0f} s", flush=True)
+        return rounds
+
+    def write(self, rounds):
+        for workload in self.workloads:
+            results.write(workload, {"workload": workload, "rounds": rounds, "skipped": self.left_out[workload],
+                                     "stacks": self.figures[workload]})
 
 
-def measure(workloads, stacks, rounds, programs):
-    ready, skipped = {}, {}
-    for stack in stacks:
-        try:
-            ready[stack] = prepare(stack, programs)
-        except Unavailable as why:
-            skipped[stack] = str(why)
-            print(f"skipped: {stack}: {why}", flush=True)
-    where = machine()
-    for workload in workloads:
-        start, others = time.time(), bystanders()
-        figures, failed = take_turns(workload, ready, rounds)
-        absent = {stack: why for (stack, of), why in NOTHING_IN.items() if of == workload and stack in ready}
-        results.write(workload, {"workload": workload, "rounds": rounds, "taken": time.strftime("%Y-%m-%d %H:%M"),
-                                 "others": others.share(), "machine": where,
-                                 "skipped": {**skipped, **failed, **absent}, "stacks": figures})
-        print(f"{workload}: {', '.join(figures)}; {rounds} rounds in {time.time() - start:.0f} s", flush=True)
-    return 0 if "keel" in ready else 1
+def measure(workloads, stacks, rounds, seconds, programs):
+    run = run_of_all(workloads, stacks, programs)
+    others = bystanders()
+    done = run.rounds_within(rounds, seconds)
+    run.write(done)
+    results.write("run", {"rounds": done, "taken": time.strftime("%Y-%m-%d %H:%M"), "others": others.share(),
+                          "machine": machine()})
+    return 0 if "keel" in run.ready else 1
 
 
 def chosen(text, allowed, what):
@@ -172,6 +206,7 @@ def chosen(text, allowed, what):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3600)
     parser.add_argument("--stacks", default=",".join(STACKS))
     parser.add_argument("--workloads", default=",".join(WORKLOADS))
     parser.add_argument("--programs", type=Path, default=results.PROGRAMS)
@@ -179,7 +214,7 @@ def main():
     if options.rounds < 1:
         sys.exit(f"--rounds is {options.rounds}; allowed: 1 or more")
     return measure(chosen(options.workloads, WORKLOADS, "workload"), chosen(options.stacks, STACKS, "stack"),
-                   options.rounds, options.programs)
+                   options.rounds, options.seconds, options.programs)
 
 
 if __name__ == "__main__":

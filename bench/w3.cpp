@@ -107,10 +107,10 @@ void calls_under_five(benchmark::State& state, std::size_t n) { calls(state, n, 
 [[maybe_unused]] bool const added = [] {
     for (auto const n : populations) {
         add_rounds("w3/timer", n, timers_of<equal>);
-        add_rounds("w3/timer_random", n, timers_of<random>);
         add_sized("w3/churn", n, churn, 200'000);
     }
     for (std::size_t const n : {10'000, 100'000}) {
+        add_rounds("w3/timer_random", n, timers_of<random>);
         add_rounds("w3/call", n, calls_under_timeout);
         add_rounds("w3/call_five", n, calls_under_five);
     }

@@ -162,13 +162,13 @@ void calls(benchmark::State& state, std::size_t n)
 [[maybe_unused]] bool const added = [] {
     for (auto const n : bench::populations) {
         bench::add_rounds("w3/timer", n, timers_of<equal>);
-        bench::add_rounds("w3/timer_random", n, timers_of<random>);
         bench::add_rounds("w3/list", n, list);
         bench::add_rounds("w3/wheel", n, hashed_wheel);
         bench::add_sized("w3/churn", n, churn, 200'000);
         bench::add_sized("w3/list_churn", n, list_churn, 200'000);
     }
     for (std::size_t const n : {10'000, 100'000}) {
+        bench::add_rounds("w3/timer_random", n, timers_of<random>);
         bench::add_rounds("w3/call", n, calls<call>);
         bench::add_rounds("w3/call_or", n, calls<call_or>);
     }
