@@ -8,13 +8,6 @@ Within a workload the stacks take turns: keel, tower, asio, go, node, then the n
 disturbs the machine for a while disturbs all of them. Each program warms up before it measures. No round is begun that
 would probably end later than after --seconds. A stack that cannot be built or run is left out, with the reason, which
 the file keeps.
-"""Runs the workloads in all stacks, in turn, and writes build/bench/<workload>.json.
-
-    measure.py [--rounds 5] [--stacks keel,asio,tower,go,node] [--workloads w1,w1h,w2,w3,w4,w5] [--programs DIR]
-
-Within a workload the stacks take turns: keel, tower, asio, go, node, keel, ... so that what disturbs the machine for
-a while disturbs all of them. Each program warms up before it measures. A stack that cannot be built or run is left
-out, with the reason, which the file keeps.
 """
 
 import argparse
