@@ -7,6 +7,7 @@
 #include <keel/async/retry.hpp>
 #include <keel/async/timeout.hpp>
 #include <keel/pipeline/classifier.hpp>
+#include <keel/pipeline/detail/async_run.hpp>
 #include <keel/pipeline/detail/closure_guard.hpp>
 #include <keel/pipeline/detail/drive.hpp>
 #include <keel/pipeline/detail/operation.hpp>
@@ -15,6 +16,9 @@
 #include <keel/pipeline/overrides.hpp>
 #include <keel/pipeline/part.hpp>
 #include <keel/telemetry/sink.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -117,6 +121,31 @@ public:
     void run(Fn&& fn, Args&&... args) const&& = delete;
 #endif
 
+    /// The same for callers that are no coroutine, with any completion token for `void(outcome<T>)`: a
+    /// callback, `use_future`, `deferred`, `as_tuple(...)`, `use_awaitable`.
+    ///
+    ///     payments.async_run(strand, charge, [](keel::outcome<receipt> o) { ... });
+    ///
+    /// The call runs on `executor`, which must be serial, in a scope of its own (see `co_spawn`). The token's
+    /// handler is invoked on its own executor, or on this one if it has none; its allocator and cancellation
+    /// slot are honoured (a terminal cancellation ends the call, the other types are ignored, as `co_spawn`
+    /// does by default). A call that is cancelled before it begins ends with
+    /// `operation_aborted`, and one for which there is no memory with `std::bad_alloc`, in the outcome. If
+    /// the context dies first, the handler is destroyed without being called.
+    template <class Fn, class Token>
+    auto async_run(asio::any_io_executor executor, Fn&& fn, Token&& token) const
+    {
+        return begin_call(detail::executor_given{std::move(executor)}, std::forward<Fn>(fn), token);
+    }
+
+    /// The same on the executor of the token's handler, which must have one: a coroutine that says
+    /// `use_awaitable`, or a handler with `bind_executor`.
+    template <class Fn, class Token>
+    auto async_run(Fn&& fn, Token&& token) const
+    {
+        return begin_call(detail::executor_of_handler(), std::forward<Fn>(fn), token);
+    }
+
     /// The same pipeline, for calls that want something else than it says:
     /// `p.with(overrides().no_retry())(fn)`.
     overridden_pipeline with(overrides wanted) const;
@@ -152,6 +181,23 @@ private:
             to.add(part);
     }
 
+    template <class Where, class Fn, class Token>
+    auto begin_call(Where where, Fn&& fn, Token& token) const
+    {
+        using function = std::decay_t<Fn>;
+        using T = typename detail::operation_of<function>::awaited;
+        auto call = [by = terms_, fn = function(std::forward<Fn>(fn))]() mutable {
+            return detail::drive<detail::as_outcome, T>(
+                by, detail::operation<function>(std::in_place, std::move(fn)));
+        };
+        using initiated = decltype(asio::async_initiate<Token, void(outcome<T>)>(
+            detail::initiate_call<T, Where>{std::move(where)}, token, std::move(call)));
+        static_assert(!detail::is_awaited_later<initiated> || !detail::is_doomed_temporary<Fn>,
+                      KEEL_DOOMED_CLOSURE);
+        return asio::async_initiate<Token, void(outcome<T>)>(
+            detail::initiate_call<T, Where>{std::move(where)}, token, std::move(call));
+    }
+
     template <class Edge, class Fn, class... Args>
     auto start(Fn&& fn, Args&&... args) const
     {
@@ -161,17 +207,10 @@ private:
             "keel: this compiler destroys a temporary aggregate twice when a member has a destructor and "
             "it stands next to co_await. Give the object a name and pass that (it is copied), or pass "
             "keel::take(name) to move it.");
-        using operation =
-            detail::operation<std::decay_t<Fn>, typename detail::stored_argument<Args>::type...>;
-        static_assert(
-            std::invocable<std::decay_t<Fn>&, typename detail::stored_argument<Args>::type&...>,
-            "keel: the function must accept its arguments as lvalues, because another attempt may use "
-            "them again.");
-        static_assert(detail::is_awaitable<typename operation::result>,
-                      "keel: the operation must return asio::awaitable<T>.");
-        using T = typename detail::awaited_by<typename operation::result>::type;
-        return detail::drive<Edge, T>(terms_, operation(std::in_place, std::forward<Fn>(fn),
-                                                        detail::stored_argument<Args>::unwrap(args)...));
+        using made = detail::operation_of<std::decay_t<Fn>, typename detail::stored_argument<Args>::type...>;
+        return detail::drive<Edge, typename made::awaited>(
+            terms_, typename made::type(std::in_place, std::forward<Fn>(fn),
+                                        detail::stored_argument<Args>::unwrap(args)...));
     }
 
     std::shared_ptr<detail::terms const> terms_;
@@ -199,6 +238,13 @@ public:
     auto run(Fn&& fn, Args&&... args) const
     {
         return calls_.run(std::forward<Fn>(fn), std::forward<Args>(args)...);
+    }
+
+    /// As with a pipeline.
+    template <class... Args>
+    auto async_run(Args&&... args) const
+    {
+        return calls_.async_run(std::forward<Args>(args)...);
     }
 
 private:
