@@ -29,10 +29,9 @@ namespace bench {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-/// Registers `f(state)` under a name that is the same in all stacks that do the same work.
-/// \param iterations 0: as many as Google Benchmark thinks it needs. Given where each of its trials would
-/// build
-///                   a large population anew. KEEL_BENCH_ITERATIONS=n overrides it, to count instructions.
+/// Registers `f(state)` under a name that is the same in all stacks that do the same work. With `iterations`
+/// it runs that often; 0 lets Google Benchmark try how often, which builds a population anew each time.
+/// KEEL_BENCH_ITERATIONS=n overrides both: counting instructions needs a fixed number.
 template <class F>
 benchmark::internal::Benchmark* add(std::string const& name, F f, std::int64_t iterations = 0)
 {
