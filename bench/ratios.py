@@ -216,9 +216,11 @@ def main(folder):
     measured = [r for r in judged if r.middle is not None]
     print(f"\n{sum(r.reached for r in measured)} of {len(measured)} goals reached, "
           f"{len(judged) - len(measured)} not measured")
-    for name, why in sorted({item for file in Figures(folder).files.values()
-                             for item in file.get("skipped", {}).items()}):
-        print(f"skipped: {name}: {why}")
+    files = results.read_all(folder)
+    if "run" in files:
+        print(f"other work took {files['run']['others']:.0%} of the processors' time meanwhile")
+    for stack, why in sorted({item for file in files.values() for item in file.get("skipped", {}).items()}):
+        print(f"skipped: {stack}: {why}")
 
 
 if __name__ == "__main__":
