@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -26,13 +27,16 @@ public:
     {
         if (auto const generation = closed_in_.load(std::memory_order_acquire); generation != not_closed)
             return admission::granted({generation, timeless_ ? time_point{} : v.now(), 1});
-        return change(v.now(), v, [&] { return machine_.admit(v.now()); });
+        auto const answer = change(v.now(), v, [&] { return machine_.admit(v.now()); });
+        if (answer.what == admission::kind::refused && v.pipeline.empty()) tell_refused(answer, v);
+        return answer;
     }
 
     void settle(grant pass, verdict what, visit const& v) noexcept override
     {
         if (what == verdict::success && settle_quietly(pass)) return;
         change(v.now(), v, [&] { return machine_.settle(pass, what, v.now()); });
+        if (what == verdict::ignored) tell_ignored(v);
     }
 
     verdict narrow(verdict v, failure const& what) const override
@@ -52,6 +56,7 @@ public:
                 machine_.force_close(now);
             return open;
         });
+        if (!open) telemetry::emit(observer().get(), telemetry::circuit_reset{visit{.now = at}.by(name())});
     }
 
     circuit_breaker_snapshot snapshot(time_point now) const
@@ -87,7 +92,7 @@ private:
         if (before == after) return answer;
         auto const own = sink_;
         lock.unlock();
-        announce({before, after, now}, v.pipeline, own ? own.get() : v.observer);
+        announce({before, after, now}, v, own ? own.get() : v.observer);
         return answer;
     }
 
@@ -109,8 +114,29 @@ private:
         closed_in_.store(closed ? machine_.generation() : not_closed, std::memory_order_release);
     }
 
-    void announce(circuit_transition const& change, std::string_view pipeline,
-                  telemetry::sink* observer) const noexcept
+    std::shared_ptr<telemetry::sink> observer() const
+    {
+        std::lock_guard lock(mutex_);
+        return sink_;
+    }
+
+    /// In a pipeline, the pipeline tells of it.
+    void tell_refused(admission const& answer, visit const& v) const
+    {
+        auto const own = observer();
+        if (!own) return;
+        auto const wait = answer.at ? std::optional(saturating_sub(*answer.at, v.now())) : std::nullopt;
+        telemetry::emit(own.get(), telemetry::rejected{v.by(name()), answer.why, wait});
+    }
+
+    void tell_ignored(visit const& v) const noexcept
+    {
+        auto const own = observer();
+        auto* const to = own ? own.get() : v.observer;
+        if (to) telemetry::emit(to, telemetry::circuit_ignored{v.by(name())});
+    }
+
+    void announce(circuit_transition const& change, visit const& v, telemetry::sink* observer) const noexcept
     {
         if (auto const& listener = machine_.options().on_transition) {
             try {
@@ -118,9 +144,9 @@ private:
             } catch (...) { // a listener must not be able to break the call that caused the change
             }
         }
-        telemetry::emit(observer, telemetry::circuit_changed{{pipeline, name(), change.at},
-                                                             to_string(change.from),
-                                                             to_string(change.to)});
+        if (!observer) return;
+        telemetry::emit(
+            observer, telemetry::circuit_changed{v.by(name()), to_string(change.from), to_string(change.to)});
     }
 
     static constexpr auto not_closed = std::numeric_limits<std::uint64_t>::max();

@@ -40,12 +40,18 @@ struct visit
 
     /// The pipeline's name. Empty when the policy is used without one.
     std::string_view pipeline{};
+    /// Which pipeline of that name it is, and what the caller calls the operation, if they say.
+    std::string_view instance{};
+    std::string_view operation{};
 
     /// Hears of a state change that the visit causes, unless the gate has a sink of its own. May be null.
     telemetry::sink* observer = nullptr;
 
     /// Who reports what this visit causes.
-    telemetry::origin by(std::string_view policy) const noexcept { return {pipeline, policy, now()}; }
+    telemetry::origin by(std::string_view policy) const noexcept
+    {
+        return {pipeline, policy, now(), instance, operation};
+    }
 };
 
 /// A policy that says who may go in and hears how it went: circuit breaker, bulkhead, rate limiter, and what

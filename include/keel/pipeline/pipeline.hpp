@@ -35,6 +35,9 @@ struct pipeline_options
     /// Shown in events, and in what is thrown.
     std::string name = "pipeline";
 
+    /// Tells apart, in events, pipelines of one name: the host or key they are for. Empty: there is only one.
+    std::string instance{};
+
     /// Hears every event of the pipeline and of its policies that have no sink of their own. Null: nobody.
     std::shared_ptr<telemetry::sink> sink{};
 };
@@ -163,6 +166,7 @@ private:
     {
         auto made = std::make_shared<detail::plan>();
         made->name = std::move(options.name);
+        made->instance = std::move(options.instance);
         made->sink = std::move(options.sink);
         return made;
     }

@@ -58,9 +58,13 @@ call::call(std::shared_ptr<terms const> t, asio::any_io_executor const& executor
              .waiter = this,
              .weight = terms_->wanted.weight(),
              .pipeline = plan_.name,
+             .instance = plan_.instance,
+             .operation = terms_->wanted.operation(),
              .observer = plan_.sink.get()},
-      inherited_(scope_ ? scope_->deadline() : never)
+      inherited_(scope_ ? scope_->deadline() : never),
+      traced_(sink() && sink()->least_severity() == telemetry::severity::debug)
 {
+    if (traced_) began_ = now_();
     if (plan_.steps.size() > few_.size()) {
         rare().slots.resize(plan_.steps.size());
         slots_ = rare_->slots.data();
@@ -154,7 +158,20 @@ void call::watched(asio::cancellation_state const& state)
     caller_cancelled_ = caller_cancelled_ || is_cancelled(state);
 }
 
+void call::means_to(std::size_t step, std::optional<judgement> own)
+{
+    auto& all = rare().meanings;
+    if (all.size() <= step) all.resize(step + 1);
+    all[step] = own;
+}
+
 void call::ended(bool has_value, judgement what)
+{
+    conclude_attempt(has_value, what);
+    tell_attempt_ended();
+}
+
+void call::conclude_attempt(bool has_value, judgement what)
 {
     auto const by = answering_ ? keel::ended_by::fallback : keel::ended_by::operation;
     auto const step = answering_ ? index_ : nobody;
@@ -186,6 +203,7 @@ void call::misjudged(failure&& thrown)
     expired_ = nobody;
     failure_ = std::move(thrown);
     conclude(verdict::ignored, keel::ended_by::predicate, nobody);
+    tell_attempt_ended();
 }
 
 void call::leave_behind(std::shared_ptr<attempt_base> const& running)
@@ -205,6 +223,7 @@ void call::leave_behind(std::shared_ptr<attempt_base> const& running)
         fail_timed_out(expired, verdict::failure, "abandoned");
     else
         fail_by_caller();
+    tell_attempt_ended();
 }
 
 // --- how an attempt ends
@@ -264,6 +283,7 @@ void call::reject(errc why, std::optional<time_point> retry_at)
 /// How long from now nobody need try again, if anybody knows.
 std::optional<duration> call::hint()
 {
+    if (auto const* const own = own_meaning(); own && own->retry_after) return own->retry_after;
     if (hint_ || !failure_.retry_at) return hint_;
     return std::max(duration::zero(), saturating_sub(*failure_.retry_at, now_()));
 }
@@ -363,8 +383,23 @@ call_report call::report() const
 
 telemetry::origin call::origin(step_index step)
 {
-    if (step >= plan_.steps.size()) return {plan_.name, {}, now_()};
-    return {plan_.name, name_of(plan_.steps[step]), now_()};
+    return visit_.by(step < plan_.steps.size() ? name_of(plan_.steps[step]) : std::string_view());
+}
+
+void call::tell_attempt_ended()
+{
+    if (!traced_ || attempt_began_ == never) return;
+    auto const took = saturating_sub(now_(), std::exchange(attempt_began_, never));
+    telemetry::emit(
+        sink(), telemetry::attempt_ended{origin(nobody), attempts, to_string(verdict_), failure_.code, took});
+}
+
+void call::tell_call_ended()
+{
+    if (!traced_) return;
+    telemetry::emit(sink(),
+                    telemetry::call_ended{origin(nobody), attempts, to_string(ended_by_), to_string(verdict_),
+                                          failure_.code, saturating_sub(now_(), began_)});
 }
 
 /// The frame is being destroyed before the call has finished: its context is going away.

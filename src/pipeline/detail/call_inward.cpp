@@ -117,6 +117,7 @@ call::action call::enter(loop_step const& step)
 call::action call::begin_attempt()
 {
     if (attempts++ > 0) failure_ = {};
+    if (traced_) attempt_began_ = now_();
     return run_operation();
 }
 

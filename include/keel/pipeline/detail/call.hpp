@@ -80,6 +80,8 @@ public:
     /// It has ended, one way or another. Takes back a cancellation that was the call's own.
     void come_out(asio::cancellation_state);
 
+    /// What the attempt that is about to be reported as ended means to a step that has rules of its own.
+    void means_to(std::size_t step, std::optional<judgement>);
     /// The operation, or the fallback, has ended. Its error or exception is in `why`.
     /// \param has_value whether it returned something
     void ended(bool has_value, judgement what);
@@ -149,8 +151,9 @@ private:
         std::vector<any_slot> slots;                      ///< In place of `few_`, for a longer pipeline.
         std::vector<std::unique_ptr<retry_slot>> retries; ///< All but the first.
         std::vector<std::unique_ptr<loop_run>> loops;
-        std::shared_ptr<void> kept;            ///< The operation.
-        std::shared_ptr<failure const> failed; ///< What a fallback that may be left behind answers.
+        std::vector<std::optional<judgement>> meanings; ///< By step; may be shorter.
+        std::shared_ptr<void> kept;                     ///< The operation.
+        std::shared_ptr<failure const> failed;          ///< What a fallback that may be left behind answers.
     };
 
     // Inwards.
@@ -179,6 +182,8 @@ private:
     action leave(retry_step const&);
     action leave(fallback_step const&);
     action leave(loop_step const&);
+    judgement const* own_meaning() const noexcept;
+    verdict verdict_here() const noexcept;
     verdict verdict_for(gate&);
     bool is_out_of_time() const noexcept;
     bool is_cancelled_by_caller() const noexcept;
@@ -190,6 +195,7 @@ private:
     void close(any_step const&, any_slot&) noexcept;
 
     // The end of an attempt, as the policies see it.
+    void conclude_attempt(bool has_value, judgement what);
     void conclude(verdict v, keel::ended_by by, step_index step) noexcept;
     void fail_by_policy(errc why, verdict v, keel::ended_by by, step_index step);
     void fail_by_caller();
@@ -205,6 +211,8 @@ private:
     void time_is_up();
     void watch_next_timeout();
 
+    void tell_attempt_ended();
+    void tell_call_ended();
     void give_everything_back() noexcept;
 
     action park(stage waiting, time_point until);
@@ -233,7 +241,9 @@ private:
     std::unique_ptr<rarities> rare_;
     step_index index_ = 0;      ///< How many steps we are inside of.
     step_index owner_ = nobody; ///< The timeout that `until`, the earliest limit, belongs to.
-    time_point inherited_;      ///< What the call's surroundings allow it.
+    time_point began_{};        ///< The call, and below the attempt, if they are traced.
+    time_point attempt_began_ = time_point::max();
+    time_point inherited_; ///< What the call's surroundings allow it.
 
     // The attempt that is running, or ran last.
     std::shared_ptr<attempt_base> running_; ///< Null while it runs in place.
@@ -247,6 +257,7 @@ private:
     verdict verdict_ = verdict::success;
     keel::ended_by ended_by_ = keel::ended_by::operation;
     retry_stop stopped_ = retry_stop::none;
+    bool const traced_; ///< The sink wants to hear of every call and attempt.
     bool has_value_ = false;
     bool caller_cancelled_ = false;
     bool cut_short_ = false; ///< A limit has passed while the operation ran.

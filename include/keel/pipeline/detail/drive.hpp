@@ -78,28 +78,30 @@ struct as_outcome
     }
 };
 
-/// What the pipeline's classifiers, or the rules of the type, make of an attempt. Fills in the error that a
-/// result carries.
+/// What some rules make of an attempt. Nothing: they say nothing of it.
 template <class T>
-judgement judge(plan const& p, std::optional<value_of<T>> const& value, failure& why)
+std::optional<judgement> judge(rules const& by, std::optional<value_of<T>> const& value, failure const& why)
 {
-    if (value) {
-        if constexpr (!std::is_void_v<T>) {
-            if constexpr (result_traits<T>::carries_error) why.code = result_traits<T>::error(*value);
-            if (auto const* judged = p.judge_for<T>()) return judged->judge(*value);
-        }
-        if (!why.code) return verdict::success;
-    }
-    if (auto const* judged = p.judge_for<failure>()) return judged->judge(why);
-    return verdict::failure;
+    if constexpr (!std::is_void_v<T>)
+        if (value)
+            if (auto const* judged = by.judge_for<T>()) return judged->judge(*value);
+    if (value && !why.code) return std::nullopt;
+    if (auto const* judged = by.judge_for<failure>()) return judged->judge(why);
+    return std::nullopt;
 }
 
+/// What the attempt means to the pipeline, and to those steps that have rules of their own.
 template <class T>
 void report_end(call& c, std::optional<value_of<T>> const& value)
 {
     if (value && c.answering()) c.why() = {};
     try {
-        auto const meaning = judge<T>(c.made_of(), value, c.why());
+        if constexpr (!std::is_void_v<T> && result_traits<T>::carries_error)
+            if (value) c.why().code = result_traits<T>::error(*value);
+        auto const by_default = value && !c.why().code ? verdict::success : verdict::failure;
+        auto const& p = c.made_of();
+        auto const meaning = judge<T>(p.judges, value, c.why()).value_or(by_default);
+        for (auto const& own : p.own_judges) c.means_to(own.step, judge<T>(own.judges, value, c.why()));
         c.ended(value.has_value(), meaning);
     } catch (...) { // the user's classifier
         c.misjudged(current_failure());

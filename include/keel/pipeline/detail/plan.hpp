@@ -10,6 +10,7 @@
 #include <keel/async/timeout.hpp>
 #include <keel/core/failure.hpp>
 #include <keel/pipeline/classifier.hpp>
+#include <keel/pipeline/judged.hpp>
 #include <keel/pipeline/overrides.hpp>
 #include <keel/telemetry/sink.hpp>
 
@@ -63,13 +64,41 @@ inline step_kind kind_of(any_step const& s) noexcept { return static_cast<step_k
 
 std::string_view name_of(any_step const&) noexcept;
 
+/// What results mean: at most one judge per type.
+struct rules
+{
+    /// \throws std::invalid_argument when the type has a judge already
+    void add(std::shared_ptr<typed_judge const>);
+    /// The judges of another list, for the types that have none here.
+    void complete_with(rules const&);
+
+    template <class T>
+    judge_of<T> const* judge_for() const noexcept
+    {
+        for (auto const& j : all)
+            if (*j->judges == typeid(T)) return static_cast<judge_of<T> const*>(j.get());
+        return nullptr;
+    }
+
+    std::vector<std::shared_ptr<typed_judge const>> all;
+};
+
+/// What results mean to one step, where that differs from what they mean to the pipeline.
+struct rules_of_step
+{
+    std::size_t step;
+    rules judges;
+};
+
 /// What a pipeline is made of. Does not change once the pipeline is built, and is shared by its calls.
 struct plan
 {
     std::string name;
+    std::string instance;
     std::shared_ptr<telemetry::sink> sink;
     std::vector<any_step> steps; ///< Outermost first.
-    std::vector<std::shared_ptr<typed_judge const>> judges;
+    rules judges;
+    std::vector<rules_of_step> own_judges;
     bool may_abandon = false;
     bool has_fallback = false;
 
@@ -92,18 +121,16 @@ struct plan
         steps.emplace_back(timeout_step{p.options()});
         may_abandon = may_abandon || p.options().on_expiry.may_abandon();
     }
-    /// \throws std::invalid_argument when the type has a classifier already
-    void add(classifier const&);
+    void add(classifier const& c) { judges.add(c.judge()); }
+    template <class Policy>
+    void add(judged<Policy> const& p)
+    {
+        auto& own = own_judges.emplace_back(rules_of_step{steps.size(), {}});
+        for (auto const& j : p.judges()) own.judges.add(j);
+        add(p.policy());
+    }
     /// The steps of another pipeline, in place of it. Its classifiers judge the types that have none here.
     void add(plan const& inner);
-
-    template <class T>
-    judge_of<T> const* judge_for() const noexcept
-    {
-        for (auto const& j : judges)
-            if (*j->judges == typeid(T)) return static_cast<judge_of<T> const*>(j.get());
-        return nullptr;
-    }
 
 private:
     template <class Policy>
