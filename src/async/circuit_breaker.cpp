@@ -5,6 +5,7 @@
 #include <limits>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -22,6 +23,18 @@ public:
     }
 
     std::string_view name() const noexcept override { return machine_.options().name; }
+
+    part_description describe() const override
+    {
+        auto const& o = machine_.options();
+        auto text =
+            "open_for=" + to_string(o.open_for) + " half_open_permits=" + std::to_string(o.half_open_permits);
+        if (o.slow_call) text += " slow_call=" + to_string(*o.slow_call);
+        return {.kind = "circuit_breaker",
+                .name = o.name,
+                .options = std::move(text),
+                .longest_wait = duration::zero()};
+    }
 
     admission admit(visit const& v) override
     {

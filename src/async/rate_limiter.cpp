@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <string>
 #include <utility>
 
 namespace keel {
@@ -12,6 +13,16 @@ public:
     explicit cell(rate_limiter_options options) : machine_(std::move(options)) {}
 
     std::string_view name() const noexcept override { return machine_.options().name; }
+
+    part_description describe() const override
+    {
+        auto const& o = machine_.options();
+        auto text = "permits=" + std::to_string(o.permits) + " per=" + to_string(o.per);
+        if (o.burst) text += " burst=" + std::to_string(*o.burst);
+        if (o.max_wait > duration::zero()) text += " max_wait=" + to_string(o.max_wait);
+        return {
+            .kind = "rate_limiter", .name = o.name, .options = std::move(text), .longest_wait = o.max_wait};
+    }
 
     admission admit(visit const& v) override
     {

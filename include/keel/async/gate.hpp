@@ -1,6 +1,7 @@
 #pragma once
 
 #include <keel/async/moment.hpp>
+#include <keel/async/part_description.hpp>
 #include <keel/core/admission.hpp>
 #include <keel/core/failure.hpp>
 #include <keel/core/grant.hpp>
@@ -9,6 +10,7 @@
 #include <keel/telemetry/sink.hpp>
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace keel {
@@ -69,6 +71,12 @@ public:
 
     /// For events and outcomes. Lives as long as the gate.
     virtual std::string_view name() const noexcept = 0;
+
+    /// What it is, for people and for `lint`. Only looks. Thread-safe.
+    virtual part_description describe() const
+    {
+        return {.kind = "gate", .name = std::string(name()), .options = {}, .longest_wait = {}};
+    }
 
     /// May a call go in now? What it throws ends the call with just that.
     virtual admission admit(visit const&) = 0;

@@ -11,13 +11,16 @@
 #include <keel/core/failure.hpp>
 #include <keel/pipeline/classifier.hpp>
 #include <keel/pipeline/judged.hpp>
+#include <keel/pipeline/lint.hpp>
 #include <keel/pipeline/overrides.hpp>
+#include <keel/pipeline/pipeline_description.hpp>
 #include <keel/telemetry/sink.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -99,6 +102,8 @@ struct plan
     std::vector<any_step> steps; ///< Outermost first.
     rules judges;
     std::vector<rules_of_step> own_judges;
+    std::optional<bool> idempotent;
+    std::vector<lint_rule> accepted; ///< Findings that are meant.
     bool may_abandon = false;
     bool has_fallback = false;
 
@@ -140,6 +145,11 @@ private:
         return p;
     }
 };
+
+pipeline_description describe(plan const&);
+std::vector<lint_finding> lint(plan const&);
+/// Does what is to be done about the findings. \throws questionable_pipeline
+void inspect(plan const&, on_finding);
 
 /// What one call is made by: the pipeline's plan, and what this caller wants otherwise.
 struct terms
