@@ -72,18 +72,26 @@ def table(head, rows):
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
 
 
+def workload_of(row):
+    return row.split("/")[0]
+
+
 def rows_in_order(stacks):
-    """Every row once, in the order in which the stacks name them, Keel's first."""
-    return list(dict.fromkeys(row for stack in STACKS for row in stacks.get(stack, {})))
+    """Every row once, by workload, else in the order in which the stacks name them, Keel's first."""
+    rows = dict.fromkeys(row for stack in STACKS for row in stacks.get(stack, {}))
+    return sorted(rows, key=lambda row: [*WORKLOADS, workload_of(row)].index(workload_of(row)))
 
 
 def by_stack(stacks, unit, show):
     """One row per row, one column per stack, the cells made of one unit. Without rows that nobody measured."""
     columns = [stack for stack in STACKS if stack in stacks]
-    for row in rows_in_order(stacks):
+    rows = rows_in_order(stacks)
+    mixed = len({workload_of(row) for row in rows}) > 1
+    for row in rows:
         cells = [stacks[stack].get(row, {}).get(unit) for stack in columns]
         if any(cells):
-            yield [words(row), *(show(cell) if cell else "" for cell in cells)]
+            label = f"{words(workload_of(row))}: {words(row)}" if mixed else words(row)
+            yield [label, *(show(cell) if cell else "" for cell in cells)]
 
 
 def head_of(stacks, first):
