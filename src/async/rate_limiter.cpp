@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -43,7 +44,10 @@ public:
     {
         auto const now = v.now();
         std::lock_guard lock(mutex_);
-        machine_.withdraw(pass, now);
+        try {
+            machine_.withdraw(pass, now);
+        } catch (std::bad_alloc const&) { // its tokens are lost, and the rate is kept all the same
+        }
     }
 
     /// A new limiter would let a whole burst in.
