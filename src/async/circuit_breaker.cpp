@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <limits>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -22,17 +24,32 @@ public:
 
     std::string_view name() const noexcept override { return machine_.options().name; }
 
+    part_description describe() const override
+    {
+        auto const& o = machine_.options();
+        auto text =
+            "open_for=" + to_string(o.open_for) + " half_open_permits=" + std::to_string(o.half_open_permits);
+        if (o.slow_call) text += " slow_call=" + to_string(*o.slow_call);
+        return {.kind = "circuit_breaker",
+                .name = o.name,
+                .options = std::move(text),
+                .longest_wait = duration::zero()};
+    }
+
     admission admit(visit const& v) override
     {
         if (auto const generation = closed_in_.load(std::memory_order_acquire); generation != not_closed)
             return admission::granted({generation, timeless_ ? time_point{} : v.now(), 1});
-        return change(v.now(), v, [&] { return machine_.admit(v.now()); });
+        auto const answer = change(v.now(), v, [&] { return machine_.admit(v.now()); });
+        if (answer.what == admission::kind::refused && v.pipeline.empty()) tell_refused(answer, v);
+        return answer;
     }
 
     void settle(grant pass, verdict what, visit const& v) noexcept override
     {
         if (what == verdict::success && settle_quietly(pass)) return;
         change(v.now(), v, [&] { return machine_.settle(pass, what, v.now()); });
+        if (what == verdict::ignored) tell_ignored(v);
     }
 
     verdict narrow(verdict v, failure const& what) const override
@@ -52,6 +69,14 @@ public:
                 machine_.force_close(now);
             return open;
         });
+        if (!open) telemetry::emit(observer().get(), telemetry::circuit_reset{visit{.now = at}.by(name())});
+    }
+
+    /// What a closed circuit remembers of long ago is no loss.
+    std::string_view state_to_keep(time_point) const noexcept override
+    {
+        auto const now_in = state();
+        return now_in == circuit_state::closed ? std::string_view() : to_string(now_in);
     }
 
     circuit_breaker_snapshot snapshot(time_point now) const
@@ -87,7 +112,7 @@ private:
         if (before == after) return answer;
         auto const own = sink_;
         lock.unlock();
-        announce({before, after, now}, v.pipeline, own ? own.get() : v.observer);
+        announce({before, after, now}, v, own ? own.get() : v.observer);
         return answer;
     }
 
@@ -109,8 +134,29 @@ private:
         closed_in_.store(closed ? machine_.generation() : not_closed, std::memory_order_release);
     }
 
-    void announce(circuit_transition const& change, std::string_view pipeline,
-                  telemetry::sink* observer) const noexcept
+    std::shared_ptr<telemetry::sink> observer() const
+    {
+        std::lock_guard lock(mutex_);
+        return sink_;
+    }
+
+    /// In a pipeline, the pipeline tells of it.
+    void tell_refused(admission const& answer, visit const& v) const
+    {
+        auto const own = observer();
+        if (!own) return;
+        auto const wait = answer.at ? std::optional(saturating_sub(*answer.at, v.now())) : std::nullopt;
+        telemetry::emit(own.get(), telemetry::rejected{v.by(name()), answer.why, wait});
+    }
+
+    void tell_ignored(visit const& v) const noexcept
+    {
+        auto const own = observer();
+        auto* const to = own ? own.get() : v.observer;
+        if (to) telemetry::emit(to, telemetry::circuit_ignored{v.by(name())});
+    }
+
+    void announce(circuit_transition const& change, visit const& v, telemetry::sink* observer) const noexcept
     {
         if (auto const& listener = machine_.options().on_transition) {
             try {
@@ -118,9 +164,9 @@ private:
             } catch (...) { // a listener must not be able to break the call that caused the change
             }
         }
-        telemetry::emit(observer, telemetry::circuit_changed{{pipeline, name(), change.at},
-                                                             to_string(change.from),
-                                                             to_string(change.to)});
+        if (!observer) return;
+        telemetry::emit(
+            observer, telemetry::circuit_changed{v.by(name()), to_string(change.from), to_string(change.to)});
     }
 
     static constexpr auto not_closed = std::numeric_limits<std::uint64_t>::max();

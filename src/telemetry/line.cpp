@@ -19,7 +19,9 @@ public:
     line& by(origin const& o)
     {
         if (!o.pipeline.empty()) text("pipeline", o.pipeline);
+        if (!o.instance.empty()) text("instance", o.instance);
         if (!o.policy.empty()) text("policy", o.policy);
+        if (!o.operation.empty()) text("operation_name", o.operation);
         return *this;
     }
 
@@ -120,6 +122,37 @@ struct writer
     {
         return line("fell_back").by(e.by).error(e.error).take();
     }
+    std::string operator()(circuit_reset const& e) const { return line("circuit_reset").by(e.by).take(); }
+    std::string operator()(circuit_ignored const& e) const { return line("circuit_ignored").by(e.by).take(); }
+
+    std::string operator()(attempt_ended const& e) const
+    {
+        return line("attempt_ended")
+            .by(e.by)
+            .number("attempt", e.attempt)
+            .text("verdict", e.verdict)
+            .time("took", e.took)
+            .error(e.error)
+            .take();
+    }
+
+    std::string operator()(call_ended const& e) const
+    {
+        return line("call_ended")
+            .by(e.by)
+            .number("attempts", e.attempts)
+            .text("ended_by", e.ended_by)
+            .text("verdict", e.verdict)
+            .time("took", e.took)
+            .error(e.error)
+            .take();
+    }
+
+    std::string operator()(questionable_composition const& e) const
+    {
+        return line("questionable_composition").by(e.by).text("rule", e.rule).text("text", e.text).take();
+    }
+
     std::string operator()(orphan_ended const& e) const { return line("orphan_ended").by(e.by).take(); }
 };
 

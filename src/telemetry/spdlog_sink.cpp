@@ -9,16 +9,15 @@
 namespace keel::telemetry {
 namespace {
 
-struct severity
+spdlog::level::level_enum level_of(severity s)
 {
-    spdlog::level::level_enum operator()(circuit_changed const&) const { return spdlog::level::warn; }
-    spdlog::level::level_enum operator()(retry_stopped const&) const { return spdlog::level::warn; }
-    spdlog::level::level_enum operator()(timed_out const&) const { return spdlog::level::warn; }
-    spdlog::level::level_enum operator()(rejected const&) const { return spdlog::level::warn; }
-    spdlog::level::level_enum operator()(retry_scheduled const&) const { return spdlog::level::info; }
-    spdlog::level::level_enum operator()(fell_back const&) const { return spdlog::level::info; }
-    spdlog::level::level_enum operator()(orphan_ended const&) const { return spdlog::level::info; }
-};
+    switch (s) {
+    case severity::debug: return spdlog::level::debug;
+    case severity::info: return spdlog::level::info;
+    case severity::warning: return spdlog::level::warn;
+    }
+    return spdlog::level::warn;
+}
 
 } // namespace
 
@@ -27,9 +26,20 @@ spdlog_sink::~spdlog_sink() = default;
 
 void spdlog_sink::on(event const& e)
 {
-    auto const level = std::visit(severity{}, e);
-    auto* const logger = to_ ? to_.get() : spdlog::default_logger_raw();
-    if (logger && logger->should_log(level)) logger->log(level, "{}", to_line(e));
+    auto const level = level_of(severity_of(e));
+    auto* const to = logger();
+    if (to && to->should_log(level)) to->log(level, "{}", to_line(e));
+}
+
+severity spdlog_sink::least_severity() const noexcept
+{
+    auto const* const to = logger();
+    return to && to->should_log(spdlog::level::debug) ? severity::debug : severity::info;
+}
+
+spdlog::logger* spdlog_sink::logger() const noexcept
+{
+    return to_ ? to_.get() : spdlog::default_logger_raw();
 }
 
 } // namespace keel::telemetry

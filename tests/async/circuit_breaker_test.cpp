@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace {
@@ -201,12 +202,24 @@ TEST(circuit_breaker_handle, says_nothing_when_nothing_changes)
     auto const sink = std::make_shared<recorder>();
     breaker.observe(sink);
     succeed(breaker, t0);
-    breaker.force_close(t0);
     EXPECT_TRUE(sink->lines().empty());
     breaker.force_open(t0);
     breaker.force_open(t0);
-    (void)breaker.try_acquire(t0);
     EXPECT_EQ(sink->lines(), lines{"event=circuit_changed policy=orders from=closed to=forced_open"});
+}
+
+TEST(circuit_breaker_handle, tells_its_own_sink_of_a_reset_and_a_refusal)
+{
+    circuit_breaker const breaker(one_strike());
+    auto const sink = std::make_shared<recorder>();
+    breaker.observe(sink);
+    breaker.force_close(t0);
+    fail(breaker, t0);
+    (void)breaker.try_acquire(t0);
+    EXPECT_EQ(sink->lines(), (lines{"event=circuit_reset policy=orders",
+                                    "event=circuit_changed policy=orders from=closed to=open",
+                                    "event=rejected policy=orders error=\"the circuit breaker is open\" "
+                                    "code=keel:2 retry_after=5s"}));
 }
 
 TEST(circuit_breaker_handle, its_own_sink_hears_instead_of_the_callers)
@@ -338,9 +351,12 @@ TEST(circuit_breaker_handle, a_sink_may_question_the_breaker_even_as_it_is_repla
 class counter final : public telemetry::sink
 {
 public:
-    void on(telemetry::event const&) override { ++events; }
+    void on(telemetry::event const& e) override
+    {
+        if (std::holds_alternative<telemetry::circuit_changed>(e)) ++changes;
+    }
 
-    std::atomic<std::uint64_t> events{0};
+    std::atomic<std::uint64_t> changes{0};
 };
 
 TEST(circuit_breaker_handle, two_threads_never_hold_more_trials_than_allowed)
@@ -389,8 +405,8 @@ TEST(circuit_breaker_handle, two_threads_get_one_event_per_transition)
                         now);
         }
     });
-    EXPECT_EQ(sink->events, breaker.snapshot(t0).generation - 1);
-    EXPECT_EQ(told, sink->events);
+    EXPECT_EQ(sink->changes, breaker.snapshot(t0).generation - 1);
+    EXPECT_EQ(told, sink->changes);
     EXPECT_GT(told, 0u);
 }
 

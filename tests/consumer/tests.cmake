@@ -50,7 +50,7 @@ function(consumer_refused case message)
 endfunction()
 
 set(old_boost "${consumers}/old_boost")
-file(TOUCH "${old_boost}/include/boost/config.hpp")
+file(WRITE "${old_boost}/include/boost/config.hpp" "")
 file(WRITE "${old_boost}/include/boost/version.hpp" "#define BOOST_VERSION 107400\n#define BOOST_LIB_VERSION \"1_74\"\n")
 set(boost "This Keel was built with Boost ${Boost_VERSION_STRING} and needs the same")
 consumer_refused(boost_is_missing "${boost} \\(found: none\\)" -DCMAKE_DISABLE_FIND_PACKAGE_Boost=ON)

@@ -1,5 +1,8 @@
 #include <keel/keel.hpp>
 
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -35,6 +38,8 @@ asio::awaitable<void> use(keel::pipeline p)
     (void)co_await p(dispatch_order, named);
     (void)co_await p(dispatch_order, keel::take(moved));
     (void)co_await p([](std::string const& s) { return dispatch_order(order{s, 6}); }, std::string("sugar"));
+    (void)co_await p.async_run(closure, asio::use_awaitable);
+    p.async_run(co_await asio::this_coro::executor, function, [text](keel::outcome<int>) {});
 
 #if defined(CASE_temporary_closure)
     (void)co_await p([text] { return dispatch_order(order{text, 7}); });
@@ -48,5 +53,9 @@ asio::awaitable<void> use(keel::pipeline p)
     (void)co_await p([] { return 9; });
 #elif defined(CASE_consumes_its_argument)
     (void)co_await p(consume, std::make_unique<int>(10));
+#elif defined(CASE_no_executor)
+    p.async_run(function, [](keel::outcome<int>) {});
+#elif defined(CASE_temporary_closure_of_async_run)
+    (void)co_await p.async_run([text] { return dispatch_order(order{text, 11}); }, asio::use_awaitable);
 #endif
 }

@@ -53,6 +53,75 @@ TEST(the_events_of_a_call, are_none_when_all_is_well)
     EXPECT_EQ(sink->lines(), lines{});
 }
 
+TEST(the_events_of_a_call, tell_of_every_attempt_to_who_asks_for_all)
+{
+    simulation world;
+    auto const sink = std::make_shared<recorder>(telemetry::severity::debug);
+    pipeline const p{{.name = "payments", .instance = "eu", .sink = sink}, retry{retry_every(100ms, 3)}};
+    scripted<int> op;
+    op.takes(5ms).fails(reset()).takes(2ms).returns(1);
+
+    (void)world.run(p.with(overrides().operation("charge")).run(op));
+
+    EXPECT_EQ(sink->lines(),
+              (lines{
+                  "event=attempt_ended pipeline=payments instance=eu operation_name=charge attempt=1 "
+                  "verdict=failure "
+                  "took=5ms error=\"Connection reset by peer\" code=system:104",
+                  "event=retry_scheduled pipeline=payments instance=eu policy=retry operation_name=charge "
+                  "next_attempt=2 pause=100ms error=\"Connection reset by peer\" code=system:104",
+                  "event=attempt_ended pipeline=payments instance=eu operation_name=charge attempt=2 "
+                  "verdict=success "
+                  "took=2ms",
+                  "event=call_ended pipeline=payments instance=eu operation_name=charge attempts=2 "
+                  "ended_by=operation verdict=success took=107ms",
+              }));
+}
+
+TEST(the_events_of_a_call, end_with_one_that_says_how)
+{
+    simulation world;
+    auto const sink = std::make_shared<recorder>(telemetry::severity::debug);
+    circuit_breaker const breaker{trips_after(1)};
+    pipeline const p{{.sink = sink}, fallback{7}, breaker, timeout{{.limit = 1s}}};
+    scripted<int> op;
+    op.hangs();
+
+    (void)world.run(p.run(op)); // answered after a timeout
+    (void)world.run(p.run(op)); // answered after a refusal
+
+    EXPECT_EQ(sink->count("attempt_ended"), 1U);
+    EXPECT_EQ(sink->count("call_ended"), 2U);
+    EXPECT_EQ(sink->lines().back(), "event=call_ended pipeline=pipeline attempts=0 ended_by=fallback "
+                                    "verdict=success took=0ns");
+}
+
+TEST(a_breaker_with_a_sink_of_its_own, tells_of_resets_refusals_and_what_it_ignores)
+{
+    simulation world;
+    auto const own = std::make_shared<recorder>(telemetry::severity::debug);
+    circuit_breaker const breaker{trips_after(1, 1s)};
+    breaker.observe(own);
+    pipeline const p{breaker};
+
+    auto const call = world.start(
+        [](pipeline by) -> asio::awaitable<void> { (void)co_await by.run(scripted<int>().hangs()); }(p));
+    call.cancel();
+    world.drain();
+    breaker.force_open();
+    EXPECT_FALSE(breaker.try_acquire());
+    breaker.force_close();
+
+    EXPECT_EQ(
+        own->lines(),
+        (lines{"event=circuit_ignored pipeline=pipeline policy=circuit_breaker",
+               "event=circuit_changed policy=circuit_breaker from=closed to=forced_open",
+               "event=rejected policy=circuit_breaker error=\"the circuit breaker has been forced open\" "
+               "code=keel:4",
+               "event=circuit_changed policy=circuit_breaker from=forced_open to=closed",
+               "event=circuit_reset policy=circuit_breaker"}));
+}
+
 TEST(a_breaker_with_a_sink_of_its_own, reports_each_change_once_and_there)
 {
     simulation world;

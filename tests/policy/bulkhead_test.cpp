@@ -468,6 +468,7 @@ TEST(bulkhead, a_heavy_call_at_the_head_is_not_overtaken)
     EXPECT_EQ(ask(b, heavy), admission::queued());
     EXPECT_EQ(ask(b, light), admission::queued());
     EXPECT_TRUE(b.settle(first.pass, at(1s)).granted.empty());
+    EXPECT_FALSE(b.has_room(1)) << "there is a place, but not for who overtakes";
     auto turns = b.settle(second.pass, at(1s));
     EXPECT_EQ(members(turns.granted), row{&heavy});
     EXPECT_EQ(heavy.pass.weight, 3u);
@@ -482,6 +483,25 @@ TEST(bulkhead, a_call_heavier_than_the_bulkhead_never_queues)
     w.weight = 4;
     EXPECT_EQ(ask(b, w), full);
     EXPECT_FALSE(w.queued);
+}
+
+TEST(bulkhead, has_room_for_whom_it_would_let_in_at_once)
+{
+    auto b = of(3, 1);
+    EXPECT_TRUE(b.is_queue_empty());
+    EXPECT_TRUE(b.has_room(3));
+    EXPECT_FALSE(b.has_room(4));
+    auto const first = ask(b);
+    EXPECT_TRUE(b.has_room(2));
+    EXPECT_FALSE(b.has_room(3));
+    waiter heavy;
+    heavy.weight = 3;
+    EXPECT_EQ(ask(b, heavy), admission::queued());
+    EXPECT_FALSE(b.is_queue_empty());
+    EXPECT_FALSE(b.has_room(1));
+    b.settle(first.pass, at(1s));
+    EXPECT_TRUE(b.is_queue_empty());
+    EXPECT_FALSE(b.has_room(1));
 }
 
 TEST(bulkhead, growing_lets_waiters_in_in_order)

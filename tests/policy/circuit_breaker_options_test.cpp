@@ -59,11 +59,15 @@ TEST(circuit_breaker, every_kind_of_window_has_ranges_of_its_own)
     };
     EXPECT_EQ(with(time_window{0ns, 0}),
               (faults{{"window.size", "0ns", "above 0"}, {"window.buckets", "0", "1 to 1000"}}));
+    EXPECT_EQ(with(time_window{0ns, 10}), (faults{{"window.size", "0ns", "above 0"}}));
+    EXPECT_EQ(with(time_window{999ns, 1000}),
+              (faults{{"window.size", "999ns", "at least a nanosecond for each bucket"}}));
     EXPECT_EQ(with(count_window{0}), (faults{{"window.size", "0", "1 to 1000000"}}));
     EXPECT_EQ(with(count_window{1'000'001}), (faults{{"window.size", "1000001", "1 to 1000000"}}));
     EXPECT_EQ(with(consecutive_window{0}), (faults{{"window.failures", "0", "at least 1"}}));
     EXPECT_EQ(with(time_window{duration::max(), 1000}), faults{});
     EXPECT_EQ(with(time_window{1ns, 1}), faults{});
+    EXPECT_EQ(with(time_window{1us, 1000}), faults{});
     EXPECT_EQ(with(count_window{1}), faults{});
     EXPECT_EQ(with(count_window{1'000'000}), faults{});
     EXPECT_EQ(with(consecutive_window{1}), faults{});
@@ -121,6 +125,8 @@ TEST(circuit_breaker, both_ends_of_every_range_are_in_it)
     EXPECT_EQ(validate(o).list(), faults{});
     o.open_max = 0ns;
     EXPECT_EQ(validate(o).list().size(), 1U);
+    o.open_multiplier = 100.5;
+    EXPECT_EQ(validate(o).list().size(), 2U);
 }
 
 TEST(circuit_breaker, a_longest_open_period_shorter_than_the_first_counts_as_the_first)

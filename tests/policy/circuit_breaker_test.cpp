@@ -456,4 +456,57 @@ TEST(circuit_breaker, closing_a_closed_circuit_by_force_starts_a_new_generation)
     EXPECT_FALSE(b.settle(before, verdict::failure, at(2s)));
 }
 
+// What spares its users the time
+
+TEST(circuit_breaker, time_is_of_no_matter_without_slow_calls_and_a_window_of_time)
+{
+    auto o = small();
+    EXPECT_TRUE(breaker(o).is_timeless());
+    o.slow_call = 1s;
+    EXPECT_FALSE(breaker(o).is_timeless());
+    o.window = time_window{};
+    EXPECT_FALSE(breaker(o).is_timeless());
+    o.slow_call.reset();
+    EXPECT_FALSE(breaker(o).is_timeless());
+    o.window = consecutive_window{};
+    EXPECT_TRUE(breaker(o).is_timeless());
+}
+
+TEST(circuit_breaker, a_success_is_safe_once_the_window_holds_enough_calls)
+{
+    breaker b(small());
+    run(b, 3, verdict::success, at(0s));
+    EXPECT_FALSE(b.is_safe_from_success());
+    run(b, verdict::success, at(0s));
+    EXPECT_TRUE(b.is_safe_from_success());
+    b.force_open(at(0s));
+    EXPECT_FALSE(b.is_safe_from_success());
+}
+
+TEST(circuit_breaker, a_success_that_brings_the_calls_to_the_number_needed_can_open)
+{
+    breaker b(small());
+    run(b, 2, verdict::failure, at(0s));
+    run(b, verdict::success, at(0s));
+    EXPECT_FALSE(b.is_safe_from_success());
+    run(b, verdict::success, at(0s));
+    EXPECT_EQ(b.state(), circuit_state::open) << "two of four is half";
+    EXPECT_FALSE(b.is_safe_from_success());
+    b.admit(at(10s));
+    ASSERT_EQ(b.state(), circuit_state::half_open);
+    EXPECT_FALSE(b.is_safe_from_success()) << "a trial counts";
+}
+
+TEST(circuit_breaker, a_success_is_always_safe_for_a_run_of_failures_and_never_for_a_window_of_time)
+{
+    auto o = small();
+    o.window = consecutive_window{4};
+    EXPECT_TRUE(breaker(o).is_safe_from_success());
+    EXPECT_FALSE(opened(o).is_safe_from_success());
+    o.window = time_window{};
+    breaker b(o);
+    run(b, 9, verdict::success, at(0s));
+    EXPECT_FALSE(b.is_safe_from_success()) << "outcomes of old may leave the window unasked";
+}
+
 } // namespace

@@ -441,7 +441,85 @@ TEST(retry_budget, shows_only_what_its_kind_holds)
     }
 }
 
+TEST(retry_budget, a_success_bucket_shows_whole_tokens)
+{
+    budget almost(of(success_bucket{1, 0.999}));
+    ASSERT_TRUE(try_retry(almost));
+    almost.succeeded(0);
+    EXPECT_EQ(almost.snapshot(start).tokens_milli, 999U);
+    EXPECT_EQ(almost.snapshot(start).available, 0U);
+
+    budget whole(of(success_bucket{1, 1.0}));
+    ASSERT_TRUE(try_retry(whole));
+    whole.succeeded(0);
+    EXPECT_EQ(whole.snapshot(start).available, 1U);
+}
+
+TEST(retry_budget, a_threshold_shows_a_retry_as_soon_as_it_is_passed)
+{
+    budget b(of(failure_threshold{2, 0.001}));
+    b.failed();
+    EXPECT_EQ(b.snapshot(start).available, 0U);
+    b.succeeded(0);
+    EXPECT_EQ(b.snapshot(start).tokens_milli, 1001U);
+    EXPECT_EQ(b.snapshot(start).available, 1U);
+}
+
+TEST(retry_budget, shows_how_many_retries_its_tokens_pay_for)
+{
+    EXPECT_EQ(budget(of(retry_cost{5, 1, 2})).snapshot(start).available, 5U);
+    EXPECT_EQ(budget(of(retry_cost{5, 2, 1})).snapshot(start).available, 2U);
+    EXPECT_EQ(budget(of(retry_cost{5, 0, 0})).snapshot(start).available, 5U) << "for nothing";
+}
+
 // Options
+
+// What spares its users a call
+
+TEST(retry_budget, only_the_window_and_the_share_count_calls)
+{
+    EXPECT_FALSE(budget(of(success_bucket{})).counts_calls());
+    EXPECT_FALSE(budget(of(failure_threshold{})).counts_calls());
+    EXPECT_TRUE(budget(of(ratio_window{})).counts_calls());
+    EXPECT_TRUE(budget(of(concurrency_share{})).counts_calls());
+    EXPECT_FALSE(budget(of(retry_cost{})).counts_calls());
+}
+
+TEST(retry_budget, a_success_changes_nothing_while_the_tokens_are_all_there)
+{
+    budget bucket(of(success_bucket{3, 0.5}));
+    EXPECT_TRUE(bucket.is_full());
+    EXPECT_TRUE(try_retry(bucket));
+    EXPECT_FALSE(bucket.is_full());
+    bucket.succeeded(0);
+    EXPECT_FALSE(bucket.is_full());
+    bucket.succeeded(0);
+    EXPECT_TRUE(bucket.is_full());
+
+    budget threshold(of(failure_threshold{3, 1}));
+    EXPECT_TRUE(threshold.is_full());
+    threshold.failed();
+    EXPECT_FALSE(threshold.is_full());
+    threshold.succeeded(0);
+    EXPECT_TRUE(threshold.is_full());
+
+    budget priced(of(retry_cost{10, 5, 5}));
+    EXPECT_TRUE(priced.is_full());
+    EXPECT_TRUE(try_retry(priced));
+    EXPECT_FALSE(priced.is_full());
+    priced.succeeded(5);
+    EXPECT_TRUE(priced.is_full());
+}
+
+TEST(retry_budget, a_success_never_changes_a_window_or_a_share)
+{
+    for (auto const& options : {of(ratio_window{}), of(concurrency_share{})}) {
+        budget b(options);
+        EXPECT_TRUE(b.is_full());
+        EXPECT_TRUE(try_retry(b));
+        EXPECT_TRUE(b.is_full());
+    }
+}
 
 TEST(retry_budget, the_default_options_of_every_kind_are_in_range)
 {
@@ -462,6 +540,7 @@ TEST(retry_budget, every_option_of_a_bucket_out_of_range_is_reported_at_once)
               (faults{{"kind.max_tokens", "0", "1 to 1000000"}, {"kind.ratio", "2", "0 to 1"}}));
     EXPECT_EQ(validate(of(failure_threshold{1'000'001, std::nan("")})).list(),
               (faults{{"kind.max_tokens", "1000001", "1 to 1000000"}, {"kind.ratio", "nan", "0 to 1"}}));
+    EXPECT_EQ(validate(of(failure_threshold{1, -0.5})).list(), (faults{{"kind.ratio", "-0.5", "0 to 1"}}));
     EXPECT_EQ(validate(of(retry_cost{0, 1, 2})).list(),
               (faults{{"kind.capacity", "0", "1 to 1000000"},
                       {"kind.retry", "1", "0 to capacity"},
@@ -478,6 +557,7 @@ TEST(retry_budget, every_option_of_a_window_or_share_out_of_range_is_reported_at
                       {"kind.ratio", "10.5", "0 to 10"}}));
     EXPECT_EQ(validate(of(ratio_window{duration::min(), 0, -0.1})).list().size(), 2U);
     EXPECT_EQ(validate(of(ratio_window{duration::max(), 0, 0})).list().size(), 1U);
+    EXPECT_EQ(validate(of(ratio_window{1h + 1ns, 0, 0})).list().size(), 1U);
     EXPECT_EQ(validate(of(concurrency_share{1.5, 1'000'001})).list(),
               (faults{{"kind.ratio", "1.5", "0 to 1"}, {"kind.min_retries", "1000001", "0 to 1000000"}}));
     EXPECT_EQ(validate(of(concurrency_share{-1, 0})).list().size(), 1U);

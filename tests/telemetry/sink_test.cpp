@@ -20,9 +20,15 @@ static_assert(std::has_virtual_destructor_v<sink>);
 class kinds final : public sink
 {
 public:
+    explicit kinds(severity least) : least_(least) {}
+
     void on(event const& e) override { seen.push_back(e.index()); }
+    severity least_severity() const noexcept override { return least_; }
 
     std::vector<std::size_t> seen;
+
+private:
+    severity least_;
 };
 
 template <class Thrown>
@@ -45,7 +51,7 @@ private:
 
 TEST(sink, hears_every_kind_of_event)
 {
-    kinds k;
+    kinds k(severity::debug);
     emit(&k, circuit_changed{});
     emit(&k, retry_scheduled{});
     emit(&k, retry_stopped{});
@@ -53,8 +59,22 @@ TEST(sink, hears_every_kind_of_event)
     emit(&k, rejected{});
     emit(&k, fell_back{});
     emit(&k, orphan_ended{});
-    EXPECT_EQ(k.seen, (std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6}));
+    emit(&k, circuit_reset{});
+    emit(&k, circuit_ignored{});
+    emit(&k, attempt_ended{});
+    emit(&k, call_ended{});
+    emit(&k, questionable_composition{});
+    EXPECT_EQ(k.seen, (std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
     EXPECT_EQ(k.seen.size(), std::variant_size_v<event>);
+}
+
+TEST(sink, hears_only_what_is_severe_enough_for_it)
+{
+    kinds k(severity::warning);
+    emit(&k, call_ended{}); // debug
+    emit(&k, fell_back{});  // information
+    emit(&k, rejected{});   // warning
+    EXPECT_EQ(k.seen, (std::vector<std::size_t>{event(rejected{}).index()}));
 }
 
 TEST(sink, nobody_needs_to_listen) { emit(nullptr, orphan_ended{}); }

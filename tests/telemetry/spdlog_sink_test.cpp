@@ -80,7 +80,12 @@ std::vector<event> one_of_each()
             timed_out{by, 2s, "ended"},
             rejected{by, errc::circuit_open, 5s},
             fell_back{by, errc::circuit_open},
-            orphan_ended{by}};
+            orphan_ended{by},
+            circuit_reset{by},
+            circuit_ignored{by},
+            attempt_ended{by, 1, "success", {}, 5ms},
+            call_ended{by, 1, "operation", "success", {}, 5ms},
+            questionable_composition{by, "gate_twice", "why"}};
 }
 
 TEST(spdlog_sink, writes_one_line_per_event_with_its_level)
@@ -90,12 +95,18 @@ TEST(spdlog_sink, writes_one_line_per_event_with_its_level)
     std::vector<std::string> expected;
     for (auto const& e : one_of_each()) {
         out.on(e);
-        auto const warns = std::holds_alternative<circuit_changed>(e) ||
-                           std::holds_alternative<retry_stopped>(e) || std::holds_alternative<timed_out>(e) ||
-                           std::holds_alternative<rejected>(e);
-        expected.push_back((warns ? "warning|" : "info|") + to_line(e));
+        expected.push_back(std::string(to_string(severity_of(e))) + '|' + to_line(e));
     }
     EXPECT_EQ(book.lines(), expected);
+}
+
+TEST(spdlog_sink, asks_for_what_its_logger_logs)
+{
+    logbook book;
+    spdlog_sink const out(book.logger());
+    EXPECT_EQ(out.least_severity(), severity::debug);
+    book.logger()->set_level(spdlog::level::info);
+    EXPECT_EQ(out.least_severity(), severity::info);
 }
 
 TEST(spdlog_sink, a_name_with_line_ends_still_makes_one_line)
@@ -121,7 +132,7 @@ TEST(spdlog_sink, writes_nothing_below_the_loggers_level)
     book.logger()->set_level(spdlog::level::warn);
     spdlog_sink out(book.logger());
     for (auto const& e : one_of_each()) out.on(e);
-    EXPECT_EQ(book.lines().size(), 4u);
+    EXPECT_EQ(book.lines().size(), 6u);
     for (auto const& line : book.lines()) EXPECT_TRUE(line.starts_with("warning|")) << line;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <keel/async/moment.hpp>
+#include <keel/async/part_description.hpp>
 #include <keel/core/admission.hpp>
 #include <keel/core/failure.hpp>
 #include <keel/core/grant.hpp>
@@ -9,6 +10,7 @@
 #include <keel/telemetry/sink.hpp>
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace keel {
@@ -40,12 +42,18 @@ struct visit
 
     /// The pipeline's name. Empty when the policy is used without one.
     std::string_view pipeline{};
+    /// Which pipeline of that name it is, and what the caller calls the operation, if they say.
+    std::string_view instance{};
+    std::string_view operation{};
 
     /// Hears of a state change that the visit causes, unless the gate has a sink of its own. May be null.
     telemetry::sink* observer = nullptr;
 
     /// Who reports what this visit causes.
-    telemetry::origin by(std::string_view policy) const noexcept { return {pipeline, policy, now()}; }
+    telemetry::origin by(std::string_view policy) const noexcept
+    {
+        return {pipeline, policy, now(), instance, operation};
+    }
 };
 
 /// A policy that says who may go in and hears how it went: circuit breaker, bulkhead, rate limiter, and what
@@ -63,6 +71,12 @@ public:
 
     /// For events and outcomes. Lives as long as the gate.
     virtual std::string_view name() const noexcept = 0;
+
+    /// What it is, for people and for `lint`. Only looks. Thread-safe.
+    virtual part_description describe() const
+    {
+        return {.kind = "gate", .name = std::string(name()), .options = {}, .longest_wait = {}};
+    }
 
     /// May a call go in now? What it throws ends the call with just that.
     virtual admission admit(visit const&) = 0;
@@ -83,6 +97,14 @@ public:
     /// Whether a permit stands for capacity in use, and so stays taken by an abandoned operation until it
     /// ends.
     virtual bool holds_capacity() const noexcept { return false; }
+
+    /// What would be lost if the gate were forgotten now and made anew: a word for people, such as `open`.
+    /// Empty: nothing. A `pipeline_family` asks before it drops an entry, while no call is inside. Only
+    /// looks; the words live as long as the gate. Default: nobody but the gate can tell, so it is kept.
+    virtual std::string_view state_to_keep([[maybe_unused]] time_point now) const noexcept
+    {
+        return "unknown";
+    }
 };
 
 } // namespace keel

@@ -45,12 +45,12 @@ struct only_parameter<R (C::*)(A) const noexcept>
 };
 
 template <class F>
-struct judged
+struct parameter_of
 {
     using type = typename only_parameter<decltype(&F::operator())>::type;
 };
 template <class R, class A>
-struct judged<R (*)(A)>
+struct parameter_of<R (*)(A)>
 {
     using type = std::remove_cvref_t<A>;
 };
@@ -80,7 +80,7 @@ private:
     template <class F>
     static std::shared_ptr<detail::typed_judge const> make(F&& f)
     {
-        using T = typename detail::judged<std::decay_t<F>>::type;
+        using T = typename detail::parameter_of<std::decay_t<F>>::type;
         return std::make_shared<detail::judge_of<T>>(std::function<judgement(T const&)>(std::forward<F>(f)));
     }
 

@@ -26,6 +26,7 @@ enum class ended_by : std::uint8_t
     rejection, ///< A policy that refused the call.
     fallback,  ///< A fallback's answer, or what it threw.
     caller,    ///< The caller cancelled.
+    shutdown,  ///< The context is being stopped, see `graceful_stop`.
     predicate, ///< A predicate, classifier or policy of the user threw.
 };
 
@@ -44,6 +45,12 @@ struct call_report
     /// The `name` of the policy that ended the call; empty when the operation or the caller did.
     std::string policy{};
 };
+
+/// The end of a call in one sentence, for logs and people. Never for code: the words may change.
+///
+///     The operation failed with "Connection reset by peer" (system:104) after 3 attempts; it was not retried
+///     again because no attempts were left.
+std::string explain(bool ok, failure const&, call_report const&);
 
 /// The end of a call: what the operation returned, or why there is nothing, and how it came about.
 ///
@@ -101,6 +108,9 @@ public:
 
     /// When the same call is worth making again, if anybody knows.
     std::optional<time_point> retry_at() const noexcept { return failure_.retry_at; }
+
+    /// How the call ended, in one sentence for logs and people.
+    std::string why() const { return explain(ok(), failure_, report_); }
 
     std::uint32_t attempts() const noexcept { return report_.attempts; }
     keel::ended_by ended_by() const noexcept { return report_.ended_by; }

@@ -53,16 +53,25 @@ public:
         return *this;
     }
 
+    /// What the caller calls the operation. Shown in events.
+    overrides& operation(std::string name)
+    {
+        operation_ = std::move(name);
+        return *this;
+    }
+
     std::optional<time_point> deadline() const noexcept { return deadline_; }
     std::optional<duration> limit() const noexcept { return limit_; }
     bool may_retry() const noexcept { return may_retry_; }
     std::uint32_t weight() const noexcept { return weight_; }
     std::string const& idempotency_key() const noexcept { return key_; }
+    std::string const& operation() const noexcept { return operation_; }
 
 private:
     std::optional<time_point> deadline_;
     std::optional<duration> limit_;
     std::string key_;
+    std::string operation_;
     std::uint32_t weight_ = 1;
     bool may_retry_ = true;
 };

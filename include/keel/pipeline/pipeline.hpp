@@ -7,18 +7,25 @@
 #include <keel/async/retry.hpp>
 #include <keel/async/timeout.hpp>
 #include <keel/pipeline/classifier.hpp>
+#include <keel/pipeline/detail/async_run.hpp>
 #include <keel/pipeline/detail/closure_guard.hpp>
 #include <keel/pipeline/detail/drive.hpp>
 #include <keel/pipeline/detail/operation.hpp>
 #include <keel/pipeline/detail/plan.hpp>
+#include <keel/pipeline/lint.hpp>
 #include <keel/pipeline/outcome.hpp>
 #include <keel/pipeline/overrides.hpp>
 #include <keel/pipeline/part.hpp>
+#include <keel/pipeline/pipeline_description.hpp>
 #include <keel/telemetry/sink.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -31,12 +38,29 @@ struct pipeline_options
     /// Shown in events, and in what is thrown.
     std::string name = "pipeline";
 
+    /// Tells apart, in events, pipelines of one name: the host or key they are for. Empty: there is only one.
+    std::string instance{};
+
     /// Hears every event of the pipeline and of its policies that have no sink of their own. Null: nobody.
     std::shared_ptr<telemetry::sink> sink{};
+
+    /// Whether the pipeline's operations may be run twice. Only `lint` looks at it. `nullopt`: it is not
+    /// said.
+    std::optional<bool> idempotent{};
+
+    /// What to do when the parts do not go together. See `lint_rule`.
+    keel::on_finding on_finding = keel::on_finding::report;
+
+    /// Rules that this pipeline breaks on purpose.
+    std::vector<lint_rule> accepted{};
 };
 
 class pipeline;
 class overridden_pipeline;
+
+namespace detail {
+struct custody;
+}
 
 /// What may stand in a pipeline's list: a policy of Keel, a `std::shared_ptr` to a gate or loop of the
 /// user's, a classifier, or another pipeline, whose parts then stand in its place.
@@ -67,17 +91,19 @@ public:
     template <pipeline_part... Parts>
     explicit pipeline(pipeline_options options, Parts const&... parts)
     {
+        auto const what = options.on_finding;
         auto made = begin(std::move(options));
         (add(*made, parts), ...);
-        adopt(std::move(made));
+        adopt(std::move(made), what);
     }
 
     /// The same from a list that is put together at run time.
     pipeline(pipeline_options options, std::vector<any_part> const& parts)
     {
+        auto const what = options.on_finding;
         auto made = begin(std::move(options));
         for (auto const& part : parts) std::visit([&](auto const& p) { made->add(p); }, part);
-        adopt(std::move(made));
+        adopt(std::move(made), what);
     }
 
     /// Runs `fn(args...)`, which must return an `asio::awaitable<T>`, inside the policies.
@@ -117,9 +143,40 @@ public:
     void run(Fn&& fn, Args&&... args) const&& = delete;
 #endif
 
+    /// The same for callers that are no coroutine, with any completion token for `void(outcome<T>)`: a
+    /// callback, `use_future`, `deferred`, `as_tuple(...)`, `use_awaitable`.
+    ///
+    ///     payments.async_run(strand, charge, [](keel::outcome<receipt> o) { ... });
+    ///
+    /// The call runs on `executor`, which must be serial, in a scope of its own (see `co_spawn`). The token's
+    /// handler is invoked on its own executor, or on this one if it has none; its allocator and cancellation
+    /// slot are honoured (a terminal cancellation ends the call, the other types are ignored, as `co_spawn`
+    /// does by default). A call that is cancelled before it begins ends with
+    /// `operation_aborted`, and one for which there is no memory with `std::bad_alloc`, in the outcome. If
+    /// the context dies first, the handler is destroyed without being called.
+    template <class Fn, class Token>
+    auto async_run(asio::any_io_executor executor, Fn&& fn, Token&& token) const
+    {
+        return begin_call(detail::executor_given{std::move(executor)}, std::forward<Fn>(fn), token);
+    }
+
+    /// The same on the executor of the token's handler, which must have one: a coroutine that says
+    /// `use_awaitable`, or a handler with `bind_executor`.
+    template <class Fn, class Token>
+    auto async_run(Fn&& fn, Token&& token) const
+    {
+        return begin_call(detail::executor_of_handler(), std::forward<Fn>(fn), token);
+    }
+
     /// The same pipeline, for calls that want something else than it says:
     /// `p.with(overrides().no_retry())(fn)`.
     overridden_pipeline with(overrides wanted) const;
+
+    /// What it is made of.
+    pipeline_description describe() const { return detail::describe(*terms_->by); }
+
+    /// What does not go together in it, but for what it accepts. Empty: nothing was found.
+    std::vector<lint_finding> lint() const { return detail::lint(*terms_->by); }
 
     std::string const& name() const noexcept { return terms_->by->name; }
     std::size_t size() const noexcept { return terms_->by->steps.size(); }
@@ -129,17 +186,22 @@ public:
 
 private:
     friend class overridden_pipeline;
+    friend struct detail::custody;
 
     static std::shared_ptr<detail::plan> begin(pipeline_options options)
     {
         auto made = std::make_shared<detail::plan>();
         made->name = std::move(options.name);
+        made->instance = std::move(options.instance);
         made->sink = std::move(options.sink);
+        made->idempotent = options.idempotent;
+        made->accepted = std::move(options.accepted);
         return made;
     }
 
-    void adopt(std::shared_ptr<detail::plan const> made)
+    void adopt(std::shared_ptr<detail::plan const> made, on_finding what)
     {
+        detail::inspect(*made, what);
         terms_ = std::make_shared<detail::terms const>(std::move(made));
     }
 
@@ -152,6 +214,23 @@ private:
             to.add(part);
     }
 
+    template <class Where, class Fn, class Token>
+    auto begin_call(Where where, Fn&& fn, Token& token) const
+    {
+        using function = std::decay_t<Fn>;
+        using T = typename detail::operation_of<function>::awaited;
+        auto call = [by = terms_, fn = function(std::forward<Fn>(fn))]() mutable {
+            return detail::drive<detail::as_outcome, T>(
+                by, detail::operation<function>(std::in_place, std::move(fn)));
+        };
+        using initiated = decltype(asio::async_initiate<Token, void(outcome<T>)>(
+            detail::initiate_call<T, Where>{std::move(where)}, token, std::move(call)));
+        static_assert(!detail::is_awaited_later<initiated> || !detail::is_doomed_temporary<Fn>,
+                      KEEL_DOOMED_CLOSURE);
+        return asio::async_initiate<Token, void(outcome<T>)>(
+            detail::initiate_call<T, Where>{std::move(where)}, token, std::move(call));
+    }
+
     template <class Edge, class Fn, class... Args>
     auto start(Fn&& fn, Args&&... args) const
     {
@@ -161,17 +240,10 @@ private:
             "keel: this compiler destroys a temporary aggregate twice when a member has a destructor and "
             "it stands next to co_await. Give the object a name and pass that (it is copied), or pass "
             "keel::take(name) to move it.");
-        using operation =
-            detail::operation<std::decay_t<Fn>, typename detail::stored_argument<Args>::type...>;
-        static_assert(
-            std::invocable<std::decay_t<Fn>&, typename detail::stored_argument<Args>::type&...>,
-            "keel: the function must accept its arguments as lvalues, because another attempt may use "
-            "them again.");
-        static_assert(detail::is_awaitable<typename operation::result>,
-                      "keel: the operation must return asio::awaitable<T>.");
-        using T = typename detail::awaited_by<typename operation::result>::type;
-        return detail::drive<Edge, T>(terms_, operation(std::in_place, std::forward<Fn>(fn),
-                                                        detail::stored_argument<Args>::unwrap(args)...));
+        using made = detail::operation_of<std::decay_t<Fn>, typename detail::stored_argument<Args>::type...>;
+        return detail::drive<Edge, typename made::awaited>(
+            terms_, typename made::type(std::in_place, std::forward<Fn>(fn),
+                                        detail::stored_argument<Args>::unwrap(args)...));
     }
 
     std::shared_ptr<detail::terms const> terms_;
@@ -199,6 +271,13 @@ public:
     auto run(Fn&& fn, Args&&... args) const
     {
         return calls_.run(std::forward<Fn>(fn), std::forward<Args>(args)...);
+    }
+
+    /// As with a pipeline.
+    template <class... Args>
+    auto async_run(Args&&... args) const
+    {
+        return calls_.async_run(std::forward<Args>(args)...);
     }
 
 private:

@@ -16,8 +16,11 @@ namespace keel::telemetry {
 struct origin
 {
     std::string_view pipeline{}; ///< Empty when the policy was used without a pipeline.
-    std::string_view policy{};   ///< The `name` option of the policy.
+    std::string_view policy{};   ///< The `name` option of the policy. Empty: the pipeline itself.
     time_point at{};
+    std::string_view
+        instance{}; ///< Which of the pipelines of that name: the `instance` option, if it has one.
+    std::string_view operation{}; ///< What the caller calls the operation: `overrides().operation(...)`.
 };
 
 /// A circuit breaker changed its state.
@@ -26,6 +29,18 @@ struct circuit_changed
     origin by;
     std::string_view from{};
     std::string_view to{};
+};
+
+/// An operator closed a circuit breaker and cleared its history (`force_close`).
+struct circuit_reset
+{
+    origin by;
+};
+
+/// A call ended in a way that says nothing to the circuit breaker, and was not counted.
+struct circuit_ignored
+{
+    origin by;
 };
 
 /// An attempt failed and another will follow after `pause`.
@@ -76,7 +91,50 @@ struct orphan_ended
     origin by;
 };
 
+/// The operation ran, and this is how it ended. One for each attempt, in order; not for a fallback's answer.
+struct attempt_ended
+{
+    origin by;
+    std::uint32_t attempt = 0;  ///< 1 is the first.
+    std::string_view verdict{}; ///< What it means: the policies act on `failure` and `throttled`.
+    error_code error{};
+    duration took{};
+};
+
+/// A call is over. One for each call, and its last; none when the context dies first.
+struct call_ended
+{
+    origin by;
+    std::uint32_t attempts = 0;
+    std::string_view ended_by{}; ///< As in the outcome: `operation`, `timeout`, `rejection`...
+    std::string_view verdict{};
+    error_code error{};
+    duration took{};
+};
+
+/// A pipeline was built of parts that do not go together.
+struct questionable_composition
+{
+    origin by;
+    std::string_view rule{}; ///< The name of the `lint_rule`.
+    std::string_view text{};
+};
+
 using event = std::variant<circuit_changed, retry_scheduled, retry_stopped, timed_out, rejected, fell_back,
-                           orphan_ended>;
+                           orphan_ended, circuit_reset, circuit_ignored, attempt_ended, call_ended,
+                           questionable_composition>;
+
+/// How much an event matters to somebody who watches over the service.
+enum class severity : std::uint8_t
+{
+    debug,   ///< Every call and attempt, and what a breaker ignored.
+    info,    ///< Something was done about a failure.
+    warning, ///< A call was refused, given up or out of time, a circuit changed, a pipeline is questionable.
+};
+
+std::string_view to_string(severity) noexcept;
+
+/// The severity of each kind of event.
+severity severity_of(event const&) noexcept;
 
 } // namespace keel::telemetry

@@ -16,9 +16,13 @@ public:
 
     /// What it throws is dropped: an observer cannot break a call.
     virtual void on(event const&) = 0;
+
+    /// Less severe events are not sent, nor even made: `debug` costs a clock read or two for every call.
+    /// Asked for each call and event; thread-safe.
+    virtual severity least_severity() const noexcept { return severity::info; }
 };
 
-/// Tells `to`, if there is one.
+/// Tells `to`, if there is one and the event is severe enough for it.
 void emit(sink* to, event const&) noexcept;
 
 } // namespace keel::telemetry

@@ -10,8 +10,8 @@ class logger;
 
 namespace keel::telemetry {
 
-/// Writes every event as one structured line (see `to_line`) to an spdlog logger: circuit changes, timeouts
-/// and rejections as warnings, the end of a retry loop as a warning, the rest as information.
+/// Writes every event as one structured line (see `to_line`) to an spdlog logger, at the level of its
+/// severity. Every call and every attempt is told of when the logger logs at level `debug`.
 ///
 /// In the CMake target `keel::spdlog`. As thread-safe as the logger.
 class spdlog_sink final : public sink
@@ -22,8 +22,11 @@ public:
     ~spdlog_sink() override;
 
     void on(event const&) override;
+    severity least_severity() const noexcept override;
 
 private:
+    spdlog::logger* logger() const noexcept;
+
     std::shared_ptr<spdlog::logger> to_;
 };
 

@@ -13,7 +13,11 @@ namespace keel::testing {
 class recorder final : public telemetry::sink
 {
 public:
+    /// \param least `debug`: of every call and attempt too
+    explicit recorder(telemetry::severity least = telemetry::severity::info) : least_(least) {}
+
     void on(telemetry::event const&) override;
+    telemetry::severity least_severity() const noexcept override { return least_; }
 
     std::vector<std::string> const& lines() const noexcept { return lines_; }
 
@@ -23,6 +27,7 @@ public:
     void clear() { lines_.clear(); }
 
 private:
+    telemetry::severity least_;
     std::vector<std::string> lines_;
 };
 

@@ -11,6 +11,7 @@ call::action call::walk_out()
     while (stage_ == stage::outward) {
         if (index_ == 0) {
             stage_ = stage::finished;
+            tell_call_ended();
             return action::finish;
         }
         --index_;
@@ -42,9 +43,23 @@ call::action call::leave(gate_step const& step)
     return action::go_on;
 }
 
+/// What the step we are at makes of the attempt's result by rules of its own, if it has any.
+judgement const* call::own_meaning() const noexcept
+{
+    if (ended_by_ != keel::ended_by::operation && ended_by_ != keel::ended_by::fallback) return nullptr;
+    if (!rare_ || rare_->meanings.size() <= index_ || !rare_->meanings[index_]) return nullptr;
+    return &*rare_->meanings[index_];
+}
+
+verdict call::verdict_here() const noexcept
+{
+    auto const* const own = own_meaning();
+    return own ? own->what : verdict_;
+}
+
 verdict call::verdict_for(gate& g)
 {
-    auto const seen = verdict_;
+    auto const seen = verdict_here();
     if (seen != verdict::failure && seen != verdict::throttled) return seen;
     try {
         return g.narrow(seen, failure_);
@@ -81,11 +96,12 @@ call::action call::leave(retry_step const& step)
     auto const charged = std::exchange(own.charged, 0);
     own.retrying = false;
 
-    if (verdict_ == verdict::success) {
+    auto const seen = verdict_here();
+    if (seen == verdict::success) {
         if (step.budget) step.budget->succeeded(charged);
         return stop_retrying(step, retry_stop::success);
     }
-    if (has_value_ && verdict_ == verdict::ignored) return stop_retrying(step, retry_stop::success);
+    if (has_value_ && seen == verdict::ignored) return stop_retrying(step, retry_stop::success);
     if (is_cancelled_by_caller()) return stop_retrying(step, retry_stop::cancelled);
     if (is_out_of_time()) return stop_retrying(step, retry_stop::deadline);
     if ((!terms_->wanted.may_retry()) || !is_retryable(*step.options))
@@ -140,7 +156,7 @@ bool call::is_retryable(retry_options const& options)
     if (ended_by_ == keel::ended_by::predicate) return false;
     if (ended_by_ == keel::ended_by::rejection) {
         if (!options.retry_rejected || failure_.code != condition::transient) return false;
-    } else if (ended_by_ != keel::ended_by::timeout && verdict_ == verdict::ignored) {
+    } else if (ended_by_ != keel::ended_by::timeout && verdict_here() == verdict::ignored) {
         return false;
     }
     if (!options.retry_if) return true;
@@ -154,8 +170,9 @@ bool call::is_retryable(retry_options const& options)
 
 call::action call::leave(fallback_step const& step)
 {
-    if (verdict_ == verdict::success || ended_by_ == keel::ended_by::predicate) return action::go_on;
-    if (verdict_ == verdict::ignored && ended_by_ == keel::ended_by::operation) return action::go_on;
+    auto const seen = verdict_here();
+    if (seen == verdict::success || ended_by_ == keel::ended_by::predicate) return action::go_on;
+    if (seen == verdict::ignored && ended_by_ == keel::ended_by::operation) return action::go_on;
     if (is_out_of_time()) return action::go_on;
     std::optional<std::size_t> chosen;
     try {
@@ -178,7 +195,7 @@ call::action call::leave(loop_step const&)
         return action::go_on;
     loop_action wanted;
     try {
-        wanted = run->attempt_ended({now_, verdict_, failure_, attempts, until, context().draw()});
+        wanted = run->attempt_ended({now_, verdict_here(), failure_, attempts, until, context().draw()});
     } catch (...) { // a user's own loop
         fail_by_predicate();
         return action::go_on;

@@ -18,23 +18,30 @@ bool judge_same_type(typed_judge const& a, typed_judge const& b) { return *a.jud
 
 } // namespace
 
-void plan::add(classifier const& c)
+void rules::add(std::shared_ptr<typed_judge const> judge)
 {
-    for (auto const& j : judges)
-        if (judge_same_type(*j, *c.judge()))
+    for (auto const& j : all)
+        if (judge_same_type(*j, *judge))
             throw std::invalid_argument("pipeline: two classifiers judge the same type");
-    judges.push_back(c.judge());
+    all.push_back(std::move(judge));
+}
+
+void rules::complete_with(rules const& others)
+{
+    for (auto const& theirs : others.all) {
+        auto const same = [&](auto const& mine) { return judge_same_type(*mine, *theirs); };
+        if (std::none_of(all.begin(), all.end(), same)) all.push_back(theirs);
+    }
 }
 
 void plan::add(plan const& inner)
 {
+    for (auto const& own : inner.own_judges) own_judges.push_back({steps.size() + own.step, own.judges});
+    if (inner.runs) runs = elsewhere{inner.runs->where, steps.size() + inner.runs->step};
     steps.insert(steps.end(), inner.steps.begin(), inner.steps.end());
     may_abandon = may_abandon || inner.may_abandon;
     has_fallback = has_fallback || inner.has_fallback;
-    for (auto const& theirs : inner.judges) {
-        auto const same = [&](auto const& mine) { return judge_same_type(*mine, *theirs); };
-        if (std::none_of(judges.begin(), judges.end(), same)) judges.push_back(theirs);
-    }
+    judges.complete_with(inner.judges);
 }
 
 std::string_view name_of(any_step const& s) noexcept { return std::visit(name{}, s); }

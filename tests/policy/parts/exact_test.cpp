@@ -153,6 +153,15 @@ TEST(exact_duration, a_sum_saturates_and_loses_its_fraction)
     EXPECT_EQ(longest.plus(longest), longest);
     auto const half = exact(1).scaled(1, 2);
     EXPECT_EQ(longest.plus(half).plus(half), longest);
+    EXPECT_EQ(longest.plus(half).plus(exact(1)), longest);
+}
+
+TEST(exact_duration, the_longest_whole_number_keeps_its_fraction)
+{
+    auto const half = exact(1).scaled(1, 2);
+    auto const longest_and_a_half = exact(highest).plus(half);
+    EXPECT_EQ(longest_and_a_half.minus(half), exact(highest));
+    EXPECT_EQ(longest_and_a_half.scaled(1, 1), longest_and_a_half);
 }
 
 TEST(exact_duration, a_difference_to_a_whole_number_is_exact)

@@ -115,6 +115,14 @@ TEST(token_bucket, what_is_given_back_never_makes_it_more_than_full)
 
 // Time in odd order
 
+TEST(token_bucket, what_is_given_back_counts_as_of_the_latest_time)
+{
+    token_bucket bucket(10, 1s, 5, 5);
+    ASSERT_EQ(bucket.take(5, at(0s), 0ns), at(0s));
+    bucket.give_back(1, at(200ms));
+    EXPECT_EQ(bucket.available(at(100ms)), 3);
+}
+
 TEST(token_bucket, an_earlier_time_adds_nothing_and_loses_nothing)
 {
     token_bucket bucket(10, 1s, 5, 5);
@@ -130,6 +138,14 @@ TEST(token_bucket, a_wait_told_to_one_who_comes_with_an_earlier_time_is_long_eno
     ASSERT_EQ(bucket.take(5, at(1s), 0ns), at(1s));
     EXPECT_EQ(bucket.when(1, at(950ms)), at(1100ms));
     EXPECT_EQ(bucket.take(1, at(1100ms), 0ns), at(1100ms));
+}
+
+TEST(token_bucket, one_who_comes_with_an_earlier_time_and_finds_enough_need_not_wait)
+{
+    token_bucket bucket(10, 1s, 5, 5);
+    ASSERT_EQ(bucket.take(4, at(1s), 0ns), at(1s));
+    EXPECT_EQ(bucket.when(1, at(950ms)), at(950ms));
+    EXPECT_EQ(bucket.take(1, at(950ms), 0ns), at(950ms));
 }
 
 // Extremes

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <keel/async/detail/attempt.hpp>
+#include <keel/async/detail/live_calls.hpp>
 #include <keel/async/detail/parking.hpp>
 #include <keel/async/detail/scope.hpp>
 #include <keel/async/gate.hpp>
@@ -36,7 +37,11 @@ namespace keel::detail {
 ///
 /// Owned by that coroutine's frame, but not in it: Asio recycles frames of up to 1020 bytes only. If the
 /// frame is destroyed on the way, everything taken is given back.
-class call final : public recycled<call>, public parking, private turn_waiter, private scoped_call
+class call final : public recycled<call>,
+                   public parking,
+                   private turn_waiter,
+                   private scoped_call,
+                   private live_call
 {
 public:
     enum class action : std::uint8_t
@@ -72,6 +77,11 @@ public:
     void keep(std::shared_ptr<void> operation) { rare().kept = std::move(operation); }
     void* kept() const noexcept { return rare_ ? rare_->kept.get() : nullptr; }
 
+    /// The executor on which the operation was to run has no place for it: the call is rejected.
+    void turned_away(errc why);
+    /// The operation is to run, or runs.
+    bool is_running() const noexcept { return stage_ == stage::running; }
+
     /// Time may have gone by in the user's code.
     void now_is_later() noexcept { now_.pass(); }
 
@@ -80,6 +90,8 @@ public:
     /// It has ended, one way or another. Takes back a cancellation that was the call's own.
     void come_out(asio::cancellation_state);
 
+    /// What the attempt that is about to be reported as ended means to a step that has rules of its own.
+    void means_to(std::size_t step, std::optional<judgement>);
     /// The operation, or the fallback, has ended. Its error or exception is in `why`.
     /// \param has_value whether it returned something
     void ended(bool has_value, judgement what);
@@ -126,6 +138,7 @@ private:
     struct timeout_slot
     {
         time_point own_deadline;
+        time_point due; ///< When it is to be asked next: at its deadline, and at the end of its patience.
         time_point outer_deadline;
         step_index outer_owner;
         bool grace_given = false;
@@ -149,8 +162,9 @@ private:
         std::vector<any_slot> slots;                      ///< In place of `few_`, for a longer pipeline.
         std::vector<std::unique_ptr<retry_slot>> retries; ///< All but the first.
         std::vector<std::unique_ptr<loop_run>> loops;
-        std::shared_ptr<void> kept;            ///< The operation.
-        std::shared_ptr<failure const> failed; ///< What a fallback that may be left behind answers.
+        std::vector<std::optional<judgement>> meanings; ///< By step; may be shorter.
+        std::shared_ptr<void> kept;                     ///< The operation.
+        std::shared_ptr<failure const> failed;          ///< What a fallback that may be left behind answers.
     };
 
     // Inwards.
@@ -168,6 +182,7 @@ private:
     void reservation_over();
     void pause_over();
     void retry_pause_over(retry_step const&);
+    void go_in_again();
     void go_in(grant pass);
     bool has_run_out_of_time();
 
@@ -179,6 +194,8 @@ private:
     action leave(retry_step const&);
     action leave(fallback_step const&);
     action leave(loop_step const&);
+    judgement const* own_meaning() const noexcept;
+    verdict verdict_here() const noexcept;
     verdict verdict_for(gate&);
     bool is_out_of_time() const noexcept;
     bool is_cancelled_by_caller() const noexcept;
@@ -190,6 +207,7 @@ private:
     void close(any_step const&, any_slot&) noexcept;
 
     // The end of an attempt, as the policies see it.
+    void conclude_attempt(bool has_value, judgement what);
     void conclude(verdict v, keel::ended_by by, step_index step) noexcept;
     void fail_by_policy(errc why, verdict v, keel::ended_by by, step_index step);
     void fail_by_caller();
@@ -202,9 +220,14 @@ private:
     void cancelled() override;
     void dropped() noexcept override;
     void turn_came() override;
+    void call_off() override;
     void time_is_up();
-    void watch_next_timeout();
+    step_index outermost_expired();
+    step_index ask_expired();
 
+    bool is_inside_another() const noexcept;
+    void tell_attempt_ended();
+    void tell_call_ended();
     void give_everything_back() noexcept;
 
     action park(stage waiting, time_point until);
@@ -224,7 +247,8 @@ private:
 
     std::shared_ptr<terms const> terms_;
     plan const& plan_;
-    scope* scope_; ///< Null: the coroutine is in none, and what must be cut short is spawned.
+    live_calls* const known_to_; ///< Null: nobody keeps track of calls.
+    scope* scope_;               ///< Null: the coroutine is in none, and what must be cut short is spawned.
     moment now_;
     visit visit_;                 ///< How the call shows itself to every gate.
     std::array<any_slot, 6> few_; ///< Enough for most pipelines, so that a call allocates nothing.
@@ -233,11 +257,13 @@ private:
     std::unique_ptr<rarities> rare_;
     step_index index_ = 0;      ///< How many steps we are inside of.
     step_index owner_ = nobody; ///< The timeout that `until`, the earliest limit, belongs to.
-    time_point inherited_;      ///< What the call's surroundings allow it.
+    time_point began_{};        ///< The call, and below the attempt, if they are traced.
+    time_point attempt_began_ = time_point::max();
+    time_point inherited_; ///< What the call's surroundings allow it.
 
     // The attempt that is running, or ran last.
     std::shared_ptr<attempt_base> running_; ///< Null while it runs in place.
-    step_index watched_ = nobody;           ///< The timeout whose deadline is armed while it runs.
+    step_index left_by_ = nobody;           ///< The timeout that has left it behind.
     step_index expired_ = nobody;           ///< The timeout that cut it short.
     alternative const* answering_ = nullptr;
     failure failure_{};
@@ -247,9 +273,11 @@ private:
     verdict verdict_ = verdict::success;
     keel::ended_by ended_by_ = keel::ended_by::operation;
     retry_stop stopped_ = retry_stop::none;
+    bool const traced_; ///< The sink wants to hear of every call and attempt.
     bool has_value_ = false;
     bool caller_cancelled_ = false;
-    bool cut_short_ = false; ///< A limit has passed while the operation ran.
+    bool called_off_ = false; ///< By a graceful stop, and so counted as cancelled.
+    bool cut_short_ = false;  ///< A limit has passed while the operation ran.
     bool waking_ = false;
     bool last_turn_ = false; ///< The deadline has come and everything runnable at that instant has run.
 };

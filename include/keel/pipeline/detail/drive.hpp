@@ -1,9 +1,11 @@
 #pragma once
 
 #include <keel/async/detail/attempt.hpp>
+#include <keel/async/detail/errand_of.hpp>
 #include <keel/async/detail/result_slot.hpp>
 #include <keel/async/fallback.hpp>
 #include <keel/async/result_traits.hpp>
+#include <keel/async/run_on.hpp>
 #include <keel/core/failure.hpp>
 #include <keel/pipeline/classifier.hpp>
 #include <keel/pipeline/detail/call.hpp>
@@ -78,28 +80,30 @@ struct as_outcome
     }
 };
 
-/// What the pipeline's classifiers, or the rules of the type, make of an attempt. Fills in the error that a
-/// result carries.
+/// What some rules make of an attempt. Nothing: they say nothing of it.
 template <class T>
-judgement judge(plan const& p, std::optional<value_of<T>> const& value, failure& why)
+std::optional<judgement> judge(rules const& by, std::optional<value_of<T>> const& value, failure const& why)
 {
-    if (value) {
-        if constexpr (!std::is_void_v<T>) {
-            if constexpr (result_traits<T>::carries_error) why.code = result_traits<T>::error(*value);
-            if (auto const* judged = p.judge_for<T>()) return judged->judge(*value);
-        }
-        if (!why.code) return verdict::success;
-    }
-    if (auto const* judged = p.judge_for<failure>()) return judged->judge(why);
-    return verdict::failure;
+    if constexpr (!std::is_void_v<T>)
+        if (value)
+            if (auto const* judged = by.judge_for<T>()) return judged->judge(*value);
+    if (value && !why.code) return std::nullopt;
+    if (auto const* judged = by.judge_for<failure>()) return judged->judge(why);
+    return std::nullopt;
 }
 
+/// What the attempt means to the pipeline, and to those steps that have rules of their own.
 template <class T>
 void report_end(call& c, std::optional<value_of<T>> const& value)
 {
     if (value && c.answering()) c.why() = {};
     try {
-        auto const meaning = judge<T>(c.made_of(), value, c.why());
+        if constexpr (!std::is_void_v<T> && result_traits<T>::carries_error)
+            if (value) c.why().code = result_traits<T>::error(*value);
+        auto const by_default = value && !c.why().code ? verdict::success : verdict::failure;
+        auto const& p = c.made_of();
+        auto const meaning = judge<T>(p.judges, value, c.why()).value_or(by_default);
+        for (auto const& own : p.own_judges) c.means_to(own.step, judge<T>(own.judges, value, c.why()));
         c.ended(value.has_value(), meaning);
     } catch (...) { // the user's classifier
         c.misjudged(current_failure());
@@ -185,6 +189,22 @@ std::optional<asio::awaitable<T>> answer(alternative const& with, failure const&
     return answer_as<T>(static_cast<alternative_of<T> const&>(with), why, value);
 }
 
+/// Starts the operation on another executor, if that has a place for it.
+template <class T, class Operation>
+std::optional<asio::awaitable<T>> send(call& c, run_on const& where, Operation& operation)
+{
+    auto what = std::make_shared<errand_of<T, Operation>>(c.belongings(), operation, c.describe_attempt());
+    std::optional<asio::awaitable<T>> work;
+    auto const refused = where.start(what);
+    if (!refused.failed())
+        work.emplace(await_errand<T>(std::move(what)));
+    else if (refused == errc::queue_full)
+        c.turned_away(errc::queue_full);
+    else
+        throw boost::system::system_error(refused);
+    return work;
+}
+
 /// Starts the operation, or the fallback in its place. What that throws is its result.
 template <class T, class Operation>
 std::optional<asio::awaitable<T>> begin(call& c, Operation& in_frame,
@@ -194,6 +214,7 @@ std::optional<asio::awaitable<T>> begin(call& c, Operation& in_frame,
     try {
         if (auto const* with = c.answering()) return answer<T>(*with, c.what_failed(), value);
         auto* const kept = static_cast<Operation*>(c.kept());
+        if (auto const& other = c.made_of().runs) return send<T>(c, other->where, *kept);
         std::optional<asio::awaitable<T>> work;
         work.emplace(kept ? (*kept)() : in_frame());
         return work;
@@ -242,7 +263,7 @@ void prepare(call& c, Operation& operation)
 {
     auto const& p = c.made_of();
     if (p.has_fallback && !every_fallback_fits<T>(p)) c.refuse(errc::fallback_type_mismatch);
-    if (!p.may_abandon) return;
+    if (!p.may_outlive_call()) return;
     if (Operation::owns)
         c.keep(std::make_shared<Operation>(std::move(operation)));
     else
@@ -275,7 +296,7 @@ asio::awaitable<typename Edge::template type<T>> drive(std::shared_ptr<terms con
             work = begin<T>(*c, operation, value);
             if (!work) {
                 c->now_is_later();
-                report_end<T>(*c, value);
+                if (c->is_running()) report_end<T>(*c, value);
                 continue;
             }
         }

@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -135,6 +136,18 @@ template <class A>
 inline constexpr bool is_awaitable = false;
 template <class T>
 inline constexpr bool is_awaitable<asio::awaitable<T>> = true;
+
+/// The operation that a stored function and stored arguments make, and what it gives.
+template <class Fn, class... Args>
+struct operation_of
+{
+    static_assert(std::invocable<Fn&, Args&...>,
+                  "keel: the function must accept its arguments as lvalues, because another attempt may use "
+                  "them again.");
+    using type = operation<Fn, Args...>;
+    static_assert(is_awaitable<typename type::result>, "keel: the operation must return asio::awaitable<T>.");
+    using awaited = typename awaited_by<typename type::result>::type;
+};
 
 } // namespace detail
 } // namespace keel

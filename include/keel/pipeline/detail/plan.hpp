@@ -7,16 +7,21 @@
 #include <keel/async/loop.hpp>
 #include <keel/async/rate_limiter.hpp>
 #include <keel/async/retry.hpp>
+#include <keel/async/run_on.hpp>
 #include <keel/async/timeout.hpp>
 #include <keel/core/failure.hpp>
 #include <keel/pipeline/classifier.hpp>
+#include <keel/pipeline/judged.hpp>
+#include <keel/pipeline/lint.hpp>
 #include <keel/pipeline/overrides.hpp>
+#include <keel/pipeline/pipeline_description.hpp>
 #include <keel/telemetry/sink.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -63,13 +68,51 @@ inline step_kind kind_of(any_step const& s) noexcept { return static_cast<step_k
 
 std::string_view name_of(any_step const&) noexcept;
 
+/// What results mean: at most one judge per type.
+struct rules
+{
+    /// \throws std::invalid_argument when the type has a judge already
+    void add(std::shared_ptr<typed_judge const>);
+    /// The judges of another list, for the types that have none here.
+    void complete_with(rules const&);
+
+    template <class T>
+    judge_of<T> const* judge_for() const noexcept
+    {
+        for (auto const& j : all)
+            if (*j->judges == typeid(T)) return static_cast<judge_of<T> const*>(j.get());
+        return nullptr;
+    }
+
+    std::vector<std::shared_ptr<typed_judge const>> all;
+};
+
+/// What results mean to one step, where that differs from what they mean to the pipeline.
+struct rules_of_step
+{
+    std::size_t step;
+    rules judges;
+};
+
+/// A bulkhead that has operations run elsewhere.
+struct elsewhere
+{
+    run_on where;
+    std::size_t step;
+};
+
 /// What a pipeline is made of. Does not change once the pipeline is built, and is shared by its calls.
 struct plan
 {
     std::string name;
+    std::string instance;
     std::shared_ptr<telemetry::sink> sink;
     std::vector<any_step> steps; ///< Outermost first.
-    std::vector<std::shared_ptr<typed_judge const>> judges;
+    rules judges;
+    std::vector<rules_of_step> own_judges;
+    std::optional<bool> idempotent;
+    std::vector<lint_rule> accepted; ///< Findings that are meant.
+    std::optional<elsewhere> runs; ///< By the innermost that says so. Nothing: on the caller's executor.
     bool may_abandon = false;
     bool has_fallback = false;
 
@@ -79,7 +122,11 @@ struct plan
     void add(std::shared_ptr<gate> g) { steps.emplace_back(gate_step{not_null(std::move(g))}); }
     void add(std::shared_ptr<loop const> l) { steps.emplace_back(loop_step{not_null(std::move(l))}); }
     void add(circuit_breaker const& p) { add(p.as_gate()); }
-    void add(bulkhead const& p) { add(p.as_gate()); }
+    void add(bulkhead const& p)
+    {
+        if (p.runs_on()) runs = elsewhere{*p.runs_on(), steps.size()};
+        add(p.as_gate());
+    }
     void add(rate_limiter const& p) { add(p.as_gate()); }
     void add(retry const& p) { steps.emplace_back(retry_step{p.options(), p.budget()}); }
     void add(fallback const& p)
@@ -92,18 +139,19 @@ struct plan
         steps.emplace_back(timeout_step{p.options()});
         may_abandon = may_abandon || p.options().on_expiry.may_abandon();
     }
-    /// \throws std::invalid_argument when the type has a classifier already
-    void add(classifier const&);
+    void add(classifier const& c) { judges.add(c.judge()); }
+    template <class Policy>
+    void add(judged<Policy> const& p)
+    {
+        auto& own = own_judges.emplace_back(rules_of_step{steps.size(), {}});
+        for (auto const& j : p.judges()) own.judges.add(j);
+        add(p.policy());
+    }
+    /// Whether an operation may go on when the frame of its call is gone, and so must own what it uses.
+    bool may_outlive_call() const noexcept { return may_abandon || runs.has_value(); }
+
     /// The steps of another pipeline, in place of it. Its classifiers judge the types that have none here.
     void add(plan const& inner);
-
-    template <class T>
-    judge_of<T> const* judge_for() const noexcept
-    {
-        for (auto const& j : judges)
-            if (*j->judges == typeid(T)) return static_cast<judge_of<T> const*>(j.get());
-        return nullptr;
-    }
 
 private:
     template <class Policy>
@@ -113,6 +161,11 @@ private:
         return p;
     }
 };
+
+pipeline_description describe(plan const&);
+std::vector<lint_finding> lint(plan const&);
+/// Does what is to be done about the findings. \throws questionable_pipeline
+void inspect(plan const&, on_finding);
 
 /// What one call is made by: the pipeline's plan, and what this caller wants otherwise.
 struct terms

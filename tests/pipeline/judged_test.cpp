@@ -1,0 +1,158 @@
+// Policies with rules of their own for what a result means.
+
+#include "support/world.hpp"
+
+#include <stdexcept>
+
+namespace {
+
+using namespace keel;
+
+struct page
+{
+    int status = 200;
+};
+
+verdict server_errors(page const& p) { return p.status >= 500 ? verdict::failure : verdict::success; }
+verdict all_errors(page const& p) { return p.status >= 400 ? verdict::failure : verdict::success; }
+verdict resets(failure const& f) { return f.code == reset() ? verdict::ignored : verdict::failure; }
+
+scripted<page> gives(std::initializer_list<int> statuses)
+{
+    scripted<page> op;
+    for (auto const status : statuses) op.returns(page{status});
+    return op;
+}
+
+TEST(a_judged_breaker, counts_by_its_own_rule)
+{
+    simulation world;
+    circuit_breaker const strict(trips_after(1));
+    circuit_breaker const lax(trips_after(1));
+    pipeline const p{judged(strict, all_errors), lax, classifier(server_errors)};
+
+    auto const end = world.run(p.run(gives({404})));
+
+    EXPECT_TRUE(end.ok());
+    EXPECT_EQ(strict.state(), circuit_state::open);
+    EXPECT_EQ(lax.state(), circuit_state::closed);
+}
+
+TEST(a_judged_retry, tries_again_what_the_pipeline_calls_a_success)
+{
+    simulation world;
+    pipeline const p{judged(retry(retry_every(1ms, 3)), all_errors)};
+
+    auto const end = world.run(p.run(gives({404, 200})));
+
+    EXPECT_EQ(end.value().status, 200);
+    EXPECT_EQ(end.attempts(), 2U);
+}
+
+TEST(a_judged_retry, hands_out_the_last_result_when_it_gives_up)
+{
+    simulation world;
+    pipeline const p{judged(retry(retry_every(1ms, 3)), all_errors)};
+
+    auto const end = world.run(p.run(gives({404})));
+
+    EXPECT_EQ(end.value().status, 404);
+    EXPECT_EQ(end.attempts(), 3U);
+    EXPECT_TRUE(end.ok());
+}
+
+TEST(a_judged_retry, waits_for_as_long_as_its_own_rule_says)
+{
+    simulation world;
+    auto const busy = [](page const& p) {
+        return p.status == 429 ? judgement(verdict::throttled, 5s) : judgement(verdict::success);
+    };
+    pipeline const p{judged(retry(retry_every(1ms, 2)), busy)};
+
+    (void)world.run(p.run(gives({429, 200})));
+
+    EXPECT_EQ(world.elapsed(), 5s);
+}
+
+TEST(a_judged_fallback, answers_a_result_that_is_no_failure_to_others)
+{
+    simulation world;
+    circuit_breaker const breaker(trips_after(1));
+    pipeline const p{judged(fallback(page{0}), all_errors), breaker};
+
+    auto const end = world.run(p.run(gives({404})));
+
+    EXPECT_EQ(end.value().status, 0);
+    EXPECT_EQ(end.ended_by(), ended_by::fallback);
+    EXPECT_EQ(breaker.state(), circuit_state::closed);
+}
+
+TEST(a_judged_policy, takes_rules_for_errors_too)
+{
+    simulation world;
+    circuit_breaker const breaker(trips_after(1));
+    circuit_breaker const other(trips_after(1));
+    pipeline const p{other, judged(breaker, all_errors, resets)};
+
+    (void)world.run(p.run(scripted<page>().fails(reset())));
+
+    EXPECT_EQ(breaker.state(), circuit_state::closed);
+    EXPECT_EQ(other.state(), circuit_state::open);
+}
+
+TEST(a_judged_policy, goes_by_the_pipelines_rules_for_other_types)
+{
+    simulation world;
+    circuit_breaker const breaker(trips_after(1));
+    pipeline const p{judged(breaker, all_errors)};
+
+    (void)world.run(p.run(scripted<int>().fails(reset())));
+
+    EXPECT_EQ(breaker.state(), circuit_state::open);
+}
+
+TEST(a_judged_policy, sees_a_refusal_as_the_others_do)
+{
+    simulation world;
+    circuit_breaker const inner(trips_after(1));
+    inner.force_open();
+    circuit_breaker const outer(trips_after(1));
+    pipeline const p{judged(outer, all_errors, [](failure const&) { return verdict::failure; }), inner};
+
+    (void)world.run(p.run(gives({200})));
+
+    EXPECT_EQ(outer.state(), circuit_state::closed);
+}
+
+TEST(a_judged_policy, keeps_its_rules_inside_another_pipeline)
+{
+    simulation world;
+    circuit_breaker const breaker(trips_after(1));
+    pipeline const inner{timeout({.limit = 1s}), judged(breaker, all_errors)};
+    pipeline const outer{retry(retry_every(1ms, 2)), inner};
+
+    (void)world.run(outer.run(gives({404})));
+
+    EXPECT_EQ(breaker.state(), circuit_state::open);
+}
+
+TEST(a_judged_policy, ends_the_call_with_what_its_rule_throws)
+{
+    simulation world;
+    bulkhead const one({.max_concurrent = 1});
+    auto const odd = [](page const&) -> verdict { throw std::logic_error("odd"); };
+    pipeline const p{one, judged(retry(), odd)};
+
+    auto const end = world.run(p.run(gives({200})));
+
+    EXPECT_EQ(end.ended_by(), ended_by::predicate);
+    EXPECT_THROW((void)end.value(), std::logic_error);
+    EXPECT_EQ(one.snapshot().running, 0U);
+}
+
+TEST(a_judged_policy, takes_one_rule_for_each_type)
+{
+    EXPECT_THROW((void)pipeline(judged(retry(), all_errors, server_errors)), std::invalid_argument);
+}
+
+} // namespace
