@@ -81,7 +81,9 @@ std::string contents(std::string const& file)
 
 json::value reference_in(std::string const& file)
 {
-    auto document = json::parse(contents(file));
+    boost::system::error_code no_json;
+    auto document = json::parse(contents(file), no_json);
+    if (no_json) throw std::runtime_error(file + " is not JSON: " + no_json.message());
     if (document.at("schema").as_string() != "keel-figures/1")
         throw std::runtime_error(file + ": the schema is not keel-figures/1");
     return document;
