@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes sure that what a group of targets needs is installed: install_packages.sh build|test|bench|ci
+# Makes sure that what a group of targets needs is installed: install_packages.sh build|test|bench|callgrind|peers|ci
 # Debian and its relatives: installs what is missing. Elsewhere: says what is needed, and checks the minimum.
 set -eu
 
@@ -14,12 +14,35 @@ boost=
 build="g++ cmake ninja-build libboost$boost-dev libboost-program-options$boost-dev libspdlog-dev python3 ccache"
 tests="libgtest-dev libgmock-dev libboost-json$boost-dev"
 bench="libbenchmark-dev"
+
+# Tools that many install by other means than Debian's packages: the package's name, unless the command is there.
+unless_found()
+{
+    command -v "$1" >/dev/null || printf ' %s' "$2"
+}
+
+# What Keel is measured against. Those that the distribution does not have are left out, and so is their peer.
+peers()
+{
+    for package in librust-tower-dev librust-tokio-dev $(unless_found cargo cargo) \
+        golang-gopkg-eapache-go-resiliency.v1-dev golang-golang-x-time-dev golang-golang-x-sync-dev \
+        $(unless_found go golang-go) $(unless_found npm npm); do
+        if ! command -v apt-cache >/dev/null || apt-cache policy "$package" | grep -q 'Candidate: [^(]'; then
+            printf ' %s' "$package"
+        else
+            echo "No package $package here; the peer that needs it will be skipped." >&2
+        fi
+    done
+}
+
 case $group in
     build) needed=$build ;;
     test) needed="$build $tests" ;;
     bench) needed="$build $bench" ;;
+    callgrind) needed="$build $bench valgrind" ;;
+    peers) needed="$build $bench $(peers)" ;;
     ci) needed="$build $tests $bench make git clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19" ;;
-    *) echo "usage: $0 build|test|bench|ci" >&2; exit 2 ;;
+    *) echo "usage: $0 build|test|bench|callgrind|peers|ci" >&2; exit 2 ;;
 esac
 
 missing_packages()

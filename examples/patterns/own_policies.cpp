@@ -27,6 +27,11 @@ public:
 
     void settle(keel::grant, keel::verdict, keel::visit const&) noexcept override {}
 
+    std::string_view state_to_keep(keel::time_point) const noexcept override
+    {
+        return closed ? "closed" : "";
+    }
+
     std::atomic<bool> closed = false;
 };
 // [/gate]

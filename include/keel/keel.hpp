@@ -8,8 +8,10 @@
 #include <keel/circuit_breaker.hpp>
 #include <keel/co_spawn.hpp>
 #include <keel/fallback.hpp>
+#include <keel/graceful_stop.hpp>
 #include <keel/limited_executor.hpp>
 #include <keel/pipeline.hpp>
+#include <keel/pipeline_registry.hpp>
 #include <keel/rate_limiter.hpp>
 #include <keel/retry.hpp>
 #include <keel/retry_budget.hpp>

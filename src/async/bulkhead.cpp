@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
 
 namespace keel {
 
@@ -12,6 +15,20 @@ public:
 
     std::string_view name() const noexcept override { return machine_.options().name; }
     bool holds_capacity() const noexcept override { return true; }
+
+    part_description describe() const override
+    {
+        std::lock_guard lock(mutex_);
+        auto const& o = machine_.options();
+        auto text = "max_concurrent=" + std::to_string(o.max_concurrent) +
+                    " max_queue=" + std::to_string(o.max_queue);
+        if (o.max_wait) text += " max_wait=" + to_string(*o.max_wait);
+        auto const waits = o.max_queue > 0;
+        return {.kind = "bulkhead",
+                .name = o.name,
+                .options = std::move(text),
+                .longest_wait = waits ? o.max_wait : std::optional(duration::zero())};
+    }
 
     admission admit(visit const& v) override
     {
@@ -26,6 +43,13 @@ public:
     {
         std::lock_guard lock(mutex_);
         hand_over(machine_.settle(pass, time_for(v)));
+    }
+
+    std::string_view state_to_keep(time_point) const noexcept override
+    {
+        auto const seen = snapshot();
+        if (seen.running > 0 || seen.waiting > 0) return "in use";
+        return seen.max_concurrent != machine_.options().max_concurrent ? "resized" : std::string_view();
     }
 
     bool withdraw(turn_waiter& w) noexcept override

@@ -1,5 +1,7 @@
 #include <keel/async/bulkhead_registry.hpp>
 
+#include <stdexcept>
+
 namespace keel {
 namespace {
 
@@ -17,9 +19,11 @@ bulkhead_registry::compartment::compartment(std::string of, std::size_t max_conc
     : compartment(std::move(of), sized(max_concurrent, max_queue))
 {}
 
-bulkhead_registry::compartment::compartment(std::string of, bulkhead_options with)
+bulkhead_registry::compartment::compartment(std::string of, bulkhead_options with,
+                                            std::optional<run_on> elsewhere)
     : name(std::move(of)),
-      options(std::move(with))
+      options(std::move(with)),
+      where(std::move(elsewhere))
 {
     options.name = name;
 }
@@ -28,7 +32,8 @@ bulkhead_registry::bulkhead_registry(std::initializer_list<compartment> compartm
 {
     for (auto const& c : compartments) {
         if (c.name.empty()) throw std::invalid_argument("bulkhead_registry: a compartment has an empty name");
-        if (!held_.try_emplace(c.name, c.options).second)
+        auto const made = c.where ? bulkhead(c.options, *c.where) : bulkhead(c.options);
+        if (!held_.try_emplace(c.name, made).second)
             throw std::invalid_argument("bulkhead_registry: the compartment \"" + c.name +
                                         "\" is given twice");
     }
@@ -41,6 +46,11 @@ bulkhead const& bulkhead_registry::at(std::string_view name) const
     for (auto const& [each, unused] : held_) known += (known.empty() ? "" : ", ") + each;
     throw unknown_name("bulkhead_registry: no compartment is named \"" + std::string(name) +
                        "\"; there are: " + known);
+}
+
+void bulkhead_registry::resize(std::string_view name, std::size_t max_concurrent, time_point now) const
+{
+    at(name).resize(max_concurrent, now);
 }
 
 } // namespace keel

@@ -5,6 +5,7 @@
 #include <limits>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -22,6 +23,18 @@ public:
     }
 
     std::string_view name() const noexcept override { return machine_.options().name; }
+
+    part_description describe() const override
+    {
+        auto const& o = machine_.options();
+        auto text =
+            "open_for=" + to_string(o.open_for) + " half_open_permits=" + std::to_string(o.half_open_permits);
+        if (o.slow_call) text += " slow_call=" + to_string(*o.slow_call);
+        return {.kind = "circuit_breaker",
+                .name = o.name,
+                .options = std::move(text),
+                .longest_wait = duration::zero()};
+    }
 
     admission admit(visit const& v) override
     {
@@ -57,6 +70,13 @@ public:
             return open;
         });
         if (!open) telemetry::emit(observer().get(), telemetry::circuit_reset{visit{.now = at}.by(name())});
+    }
+
+    /// What a closed circuit remembers of long ago is no loss.
+    std::string_view state_to_keep(time_point) const noexcept override
+    {
+        auto const now_in = state();
+        return now_in == circuit_state::closed ? std::string_view() : to_string(now_in);
     }
 
     circuit_breaker_snapshot snapshot(time_point now) const

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
+#include <string>
 #include <utility>
 
 namespace keel {
@@ -12,6 +14,16 @@ public:
     explicit cell(rate_limiter_options options) : machine_(std::move(options)) {}
 
     std::string_view name() const noexcept override { return machine_.options().name; }
+
+    part_description describe() const override
+    {
+        auto const& o = machine_.options();
+        auto text = "permits=" + std::to_string(o.permits) + " per=" + to_string(o.per);
+        if (o.burst) text += " burst=" + std::to_string(*o.burst);
+        if (o.max_wait > duration::zero()) text += " max_wait=" + to_string(o.max_wait);
+        return {
+            .kind = "rate_limiter", .name = o.name, .options = std::move(text), .longest_wait = o.max_wait};
+    }
 
     admission admit(visit const& v) override
     {
@@ -32,7 +44,18 @@ public:
     {
         auto const now = v.now();
         std::lock_guard lock(mutex_);
-        machine_.withdraw(pass, now);
+        try {
+            machine_.withdraw(pass, now);
+        } catch (std::bad_alloc const&) { // its tokens are lost, and the rate is kept all the same
+        }
+    }
+
+    /// A new limiter would let a whole burst in.
+    std::string_view state_to_keep(time_point now) const noexcept override
+    {
+        std::lock_guard lock(mutex_);
+        auto const seen = started_ ? machine_.snapshot(now) : rate_limiter_snapshot();
+        return seen.available < std::int64_t{seen.burst} ? "spent" : std::string_view();
     }
 
     rate_limiter_snapshot snapshot(time_point now) const

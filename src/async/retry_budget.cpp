@@ -41,6 +41,11 @@ retry_budget_snapshot retry_budget::snapshot(time_point now) const
     return cell_->locked([&](auto& m) { return m.snapshot(now); });
 }
 
+std::string_view retry_budget::state_to_keep(time_point now) const noexcept
+{
+    return cell_->locked([&](auto& m) { return m.is_spent(now); }) ? "spent" : std::string_view();
+}
+
 void retry_budget::call_started(moment& now) const
 {
     if (cell_->counts_calls) cell_->locked([at = now()](auto& m) { m.call_started(at); });

@@ -16,8 +16,10 @@ char const* text(errc e) noexcept
     case errc::unknown_name: return "no policy of that name is registered";
     case errc::fallback_type_mismatch:
         return "the fallback has no alternative of the operation's result type";
-    case errc::operation_not_owned: return "an operation that may be abandoned must own what it uses";
+    case errc::operation_not_owned: return "an operation that may outlive its call must own what it uses";
     case errc::queue_full: return "the queue of the limited executor is full";
+    case errc::registry_full: return "every pipeline that the registry may hold is in use";
+    case errc::shutting_down: return "the program is being stopped";
     }
     return "unknown keel error";
 }
@@ -34,7 +36,9 @@ bool is_rejected(errc e) noexcept
     case errc::unknown_name:
     case errc::fallback_type_mismatch:
     case errc::operation_not_owned:
-    case errc::queue_full: return true;
+    case errc::queue_full:
+    case errc::registry_full: return true;
+    case errc::shutting_down:
     case errc::timed_out: return false;
     }
     return false;

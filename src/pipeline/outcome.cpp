@@ -70,6 +70,7 @@ std::string how_it_ended(failure const& why, call_report const& r)
     case ended_by::fallback:
         return "The fallback " + quoted(r.policy) + " failed" + with_what(why) + after(r.attempts);
     case ended_by::caller: return "The caller cancelled the call" + after(r.attempts);
+    case ended_by::shutdown: return "The context was being stopped" + after(r.attempts);
     case ended_by::predicate:
         return "A function given to the pipeline failed" + with_what(why) + after(r.attempts);
     }
@@ -87,6 +88,7 @@ std::string_view to_string(ended_by e) noexcept
     case ended_by::rejection: return "rejection";
     case ended_by::fallback: return "fallback";
     case ended_by::caller: return "caller";
+    case ended_by::shutdown: return "shutdown";
     case ended_by::predicate: return "predicate";
     }
     return "unknown";

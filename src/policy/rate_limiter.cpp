@@ -1,5 +1,7 @@
 #include <keel/policy/rate_limiter.hpp>
 
+#include <algorithm>
+
 namespace keel {
 namespace {
 
@@ -57,9 +59,9 @@ admission rate_limiter::admit(time_point now, std::uint32_t weight, duration max
 {
     return std::visit(
         [&](auto& meter) {
-            auto const pass = grant{0, now, weight};
             auto const at = meter.take(weight, now, max_wait);
             if (!at) return admission::refused(errc::rate_limited, meter.when(weight, now));
+            auto const pass = grant{++newest_, *at, weight};
             return *at <= now ? admission::granted(pass) : admission::reserved(pass, *at);
         },
         meter_);
@@ -67,7 +69,24 @@ admission rate_limiter::admit(time_point now, std::uint32_t weight, duration max
 
 void rate_limiter::withdraw(grant pass, time_point now)
 {
+    auto const is_past = [now](grant const& g) { return g.at <= now; };
+    withdrawn_.erase(withdrawn_.begin(), std::find_if_not(withdrawn_.begin(), withdrawn_.end(), is_past));
+    if (pass.generation != newest_) {
+        auto const later = [](grant const& a, grant const& b) { return a.generation < b.generation; };
+        withdrawn_.insert(std::upper_bound(withdrawn_.begin(), withdrawn_.end(), pass, later), pass);
+        return;
+    }
+    give_back(pass, now);
+    while (!withdrawn_.empty() && withdrawn_.back().generation == newest_) {
+        give_back(withdrawn_.back(), now);
+        withdrawn_.pop_back();
+    }
+}
+
+void rate_limiter::give_back(grant const& pass, time_point now)
+{
     std::visit([&](auto& meter) { meter.give_back(pass.weight, now); }, meter_);
+    --newest_;
 }
 
 rate_limiter_snapshot rate_limiter::snapshot(time_point now) const

@@ -121,6 +121,12 @@ bool retry_budget::is_full() const noexcept
     return true;
 }
 
+bool retry_budget::is_spent(time_point now) const
+{
+    return !has_retry(retry_cause::timeout, now) &&
+           retry_budget(options_).has_retry(retry_cause::timeout, now);
+}
+
 void retry_budget::failed()
 {
     if (!std::holds_alternative<failure_threshold>(options_.kind)) return;

@@ -148,6 +148,11 @@ struct writer
             .take();
     }
 
+    std::string operator()(questionable_composition const& e) const
+    {
+        return line("questionable_composition").by(e.by).text("rule", e.rule).text("text", e.text).take();
+    }
+
     std::string operator()(orphan_ended const& e) const { return line("orphan_ended").by(e.by).take(); }
 };
 

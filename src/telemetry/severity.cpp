@@ -13,6 +13,7 @@ struct severity_of_kind
     severity operator()(orphan_ended const&) const { return severity::info; }
     severity operator()(circuit_reset const&) const { return severity::warning; }
     severity operator()(circuit_changed const&) const { return severity::warning; }
+    severity operator()(questionable_composition const&) const { return severity::warning; }
     severity operator()(retry_stopped const&) const { return severity::warning; }
     severity operator()(timed_out const&) const { return severity::warning; }
     severity operator()(rejected const&) const { return severity::warning; }

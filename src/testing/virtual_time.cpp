@@ -30,10 +30,23 @@ void virtual_time::run_until(asio::io_context& context, time_point until)
 bool virtual_time::step(asio::io_context& context)
 {
     settle(context);
-    if (earliest() == time_point::max()) return false;
-    now_ = std::max(now_, earliest());
-    fire_due(now_);
+    if (!jump()) return false;
     settle(context);
+    return true;
+}
+
+bool virtual_time::run_one(asio::io_context& context)
+{
+    context.restart();
+    return context.poll_one() != 0 || jump();
+}
+
+bool virtual_time::jump()
+{
+    auto const next = earliest();
+    if (next == time_point::max()) return false;
+    now_ = std::max(now_, next);
+    fire_due(now_);
     return true;
 }
 

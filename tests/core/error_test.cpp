@@ -35,6 +35,8 @@ std::vector<entry> const all_errors{
     {errc::fallback_type_mismatch, 9, true, false, false},
     {errc::operation_not_owned, 10, true, false, false},
     {errc::queue_full, 11, true, false, true},
+    {errc::registry_full, 12, true, false, true},
+    {errc::shutting_down, 13, false, false, false},
 };
 
 constexpr auto all_conditions = {condition::rejected, condition::timed_out, condition::transient};

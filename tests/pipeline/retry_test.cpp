@@ -36,6 +36,31 @@ TEST(retry_in_a_pipeline, gives_the_last_error_back_unchanged_when_attempts_run_
     EXPECT_EQ(end.report().stopped, retry_stop::attempts);
 }
 
+TEST(retry_in_a_pipeline, forgets_that_the_call_was_refused_before_its_first_attempt)
+{
+    simulation world;
+    bulkhead const compartment{{.max_concurrent = 1}};
+    auto held = compartment.try_acquire(world.clock().now());
+    auto options = retry_every(10ms, 2);
+    options.retry_rejected = true;
+    pipeline const p{retry{options, no_retry_budget}, compartment};
+    scripted<int> op;
+    op.returns(42);
+
+    auto const call = world.start([](pipeline through, scripted<int> work) -> asio::awaitable<void> {
+        auto const end = co_await through.run(work);
+        EXPECT_TRUE(end.ok());
+        EXPECT_EQ(end.error(), error_code());
+        EXPECT_EQ(end.report().verdict, verdict::success);
+    }(p, op));
+    world.advance(5ms);
+    held.settle(verdict::success, world.clock().now());
+    world.drain();
+
+    EXPECT_TRUE(call.done());
+    EXPECT_EQ(op.started(), 1U);
+}
+
 TEST(retry_in_a_pipeline, gives_an_exception_back_as_the_same_object)
 {
     struct my_error : std::runtime_error

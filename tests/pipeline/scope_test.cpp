@@ -6,9 +6,11 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <optional>
 #include <vector>
@@ -203,6 +205,46 @@ TEST(a_scope, leaves_the_callers_cancellation_to_the_caller)
     EXPECT_EQ(end.value->by, ended_by::caller);
     EXPECT_EQ(end.value->at, 10ms);
     expect_nothing_left(world);
+}
+
+asio::awaitable<int> unwind_for_a_second()
+{
+    try {
+        co_await sleep_until(time_point::max());
+    } catch (boost::system::system_error const&) { // told to stop
+    }
+    co_await asio::this_coro::throw_if_cancelled(false);
+    auto const executor = co_await asio::this_coro::executor;
+    asio::cancellation_slot const none;
+    auto work = sleep_for(1s);
+    auto asleep =
+        asio::co_spawn(executor, std::move(work), asio::bind_cancellation_slot(none, asio::use_awaitable));
+    co_await std::move(asleep);
+    throw boost::system::system_error(aborted());
+}
+
+asio::awaitable<seen> call_that_unwinds(pipeline p)
+{
+    auto const end = co_await p.run(unwind_for_a_second);
+    auto const executor = co_await asio::this_coro::executor;
+    co_return seen{end.ended_by(), end.error(), end.attempts(), now(executor).time_since_epoch()};
+}
+
+TEST(a_scope, knows_who_came_first_when_a_limit_passes_while_the_operation_unwinds)
+{
+    simulation world;
+    asio::cancellation_signal signal;
+    pipeline const p{timeout{{.limit = 500ms}}};
+    end_of<seen> end;
+    keel::co_spawn(world.context(), call_that_unwinds(p),
+                   asio::bind_cancellation_slot(signal.slot(), end.handler()));
+    world.advance(100ms);
+    asio::post(world.context(), [&] { signal.emit(asio::cancellation_type::terminal); });
+    world.drain();
+
+    ASSERT_TRUE(end.value);
+    EXPECT_EQ(end.value->by, ended_by::caller);
+    EXPECT_EQ(end.value->at, 1100ms);
 }
 
 TEST(a_scope, hears_of_a_cancellation_that_came_before_it_began)

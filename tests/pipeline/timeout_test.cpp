@@ -381,5 +381,51 @@ TEST(an_impatient_inner_timeout, still_abandons_when_a_patient_outer_one_has_pas
     EXPECT_EQ(p.orphans(), 0U);
 }
 
+TEST(two_timeouts_with_grace, keep_each_its_own_patience)
+{
+    simulation world;
+    auto const ended = std::make_shared<int>(0);
+    pipeline const p{timeout{{.name = "outer", .limit = 1000ms, .on_expiry = grace(200ms)}},
+                     timeout{{.name = "inner", .limit = 500ms, .on_expiry = grace(1900ms)}}};
+
+    auto const end = world.run(p.run(deaf_for_three_seconds, ended));
+
+    EXPECT_EQ(end.report().policy, "outer");
+    EXPECT_EQ(world.elapsed(), 1200ms);
+    world.drain();
+    EXPECT_EQ(*ended, 1);
+}
+
+TEST(two_timeouts_at_the_same_instant, are_as_impatient_as_the_less_patient)
+{
+    simulation world;
+    auto const ended = std::make_shared<int>(0);
+    pipeline const p{timeout{{.name = "outer", .limit = 1s}},
+                     timeout{{.name = "inner", .limit = 1s, .on_expiry = abandon}}};
+
+    auto const end = world.run(p.run(deaf_for_three_seconds, ended));
+
+    EXPECT_EQ(end.report().policy, "outer");
+    EXPECT_EQ(world.elapsed(), 1s);
+    EXPECT_EQ(p.orphans(), 1U);
+    world.drain();
+    EXPECT_EQ(p.orphans(), 0U);
+}
+
+TEST(an_abandoning_timeout, abandons_also_when_the_calls_own_limit_passes_at_the_same_instant)
+{
+    simulation world;
+    auto const ended = std::make_shared<int>(0);
+    pipeline const p{timeout{{.limit = 1s, .on_expiry = abandon}}};
+    auto const limited = p.with(overrides().limit(1s));
+
+    auto const end = world.run(limited.run(deaf_for_three_seconds, ended));
+
+    EXPECT_EQ(end.ended_by(), ended_by::deadline);
+    EXPECT_EQ(world.elapsed(), 1s);
+    world.drain();
+    EXPECT_EQ(*ended, 1);
+}
+
 } // namespace
 } // namespace keel

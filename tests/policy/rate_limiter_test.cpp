@@ -23,9 +23,21 @@ constexpr time_point at(duration since_start) { return time_point(since_start); 
 
 admission granted(time_point now, std::uint32_t weight = 1) { return admission::granted({0, now, weight}); }
 
-admission reserved(time_point now, time_point until, std::uint32_t weight = 1)
+admission reserved(time_point until, std::uint32_t weight = 1)
 {
-    return admission::reserved({0, now, weight}, until);
+    return admission::reserved({0, until, weight}, until);
+}
+
+/// An answer without the number of its permit.
+admission plain(admission answer)
+{
+    answer.pass.generation = 0;
+    return answer;
+}
+
+admission ask(limiter& limit, time_point now, std::uint32_t weight, duration wait)
+{
+    return plain(limit.admit(now, weight, wait));
 }
 
 admission refused(std::optional<time_point> retry_at)
@@ -42,16 +54,52 @@ TEST(rate_limiter, a_life_grants_reserves_refuses_and_takes_back)
         auto const wait = limit.options().max_wait;
         EXPECT_EQ(limit.snapshot(at(0s)).available, 3);
         EXPECT_EQ(limit.snapshot(at(0s)).burst, 3U);
-        for (int i = 0; i < 3; ++i) EXPECT_EQ(limit.admit(at(0s), 1, wait), granted(at(0s)));
-        EXPECT_EQ(limit.admit(at(0s), 1, wait), reserved(at(0s), at(100ms)));
+        for (int i = 0; i < 3; ++i) EXPECT_EQ(ask(limit, at(0s), 1, wait), granted(at(0s)));
+        EXPECT_EQ(ask(limit, at(0s), 1, wait), reserved(at(100ms)));
         auto const second = limit.admit(at(0s), 1, wait);
-        EXPECT_EQ(second, reserved(at(0s), at(200ms)));
-        EXPECT_EQ(limit.admit(at(0s), 1, wait), refused(at(300ms)));
+        EXPECT_EQ(plain(second), reserved(at(200ms)));
+        EXPECT_EQ(ask(limit, at(0s), 1, wait), refused(at(300ms)));
         EXPECT_EQ(limit.snapshot(at(0s)).available, -2);
         limit.withdraw(second.pass, at(50ms));
-        EXPECT_EQ(limit.admit(at(50ms), 1, wait), reserved(at(50ms), at(200ms)));
-        EXPECT_EQ(limit.admit(at(300ms), 1, wait), granted(at(300ms)));
+        EXPECT_EQ(ask(limit, at(50ms), 1, wait), reserved(at(200ms)));
+        EXPECT_EQ(ask(limit, at(300ms), 1, wait), granted(at(300ms)));
         EXPECT_EQ(limit.snapshot(at(1h)).available, 3);
+    }
+}
+
+TEST(rate_limiter, keeps_its_rate_when_a_call_leaves_from_the_middle_of_the_queue)
+{
+    for (auto const algorithm : both_algorithms) {
+        limiter limit({.permits = 1, .per = 1s, .burst = 1, .algorithm = algorithm});
+        std::vector<grant> waiting;
+        for (int i = 0; i < 4; ++i) waiting.push_back(limit.admit(at(0s), 1, 1h).pass); // 0 s, 1 s, 2 s, 3 s
+        limit.withdraw(waiting[2], at(0s));
+        EXPECT_EQ(ask(limit, at(0s), 1, 1h), reserved(at(4s))) << "the last keeps its 3 s";
+    }
+}
+
+TEST(rate_limiter, gives_back_what_left_from_the_middle_once_all_behind_have_left)
+{
+    for (auto const algorithm : both_algorithms) {
+        limiter limit({.permits = 1, .per = 1s, .burst = 1, .algorithm = algorithm});
+        std::vector<grant> waiting;
+        for (int i = 0; i < 5; ++i) waiting.push_back(limit.admit(at(0s), 1, 1h).pass);
+        limit.withdraw(waiting[3], at(0s));
+        limit.withdraw(waiting[2], at(0s));
+        limit.withdraw(waiting[4], at(0s));
+        EXPECT_EQ(ask(limit, at(0s), 1, 1h), reserved(at(2s)));
+    }
+}
+
+TEST(rate_limiter, loses_a_reservation_whose_time_has_passed_before_those_behind_it_leave)
+{
+    for (auto const algorithm : both_algorithms) {
+        limiter limit({.permits = 1, .per = 1s, .burst = 1, .algorithm = algorithm});
+        std::vector<grant> waiting;
+        for (int i = 0; i < 4; ++i) waiting.push_back(limit.admit(at(0s), 1, 1h).pass);
+        limit.withdraw(waiting[1], at(0s));
+        limit.withdraw(waiting[3], at(1500ms));
+        EXPECT_EQ(ask(limit, at(1500ms), 1, 1h), reserved(at(3s)));
     }
 }
 
@@ -62,23 +110,23 @@ TEST(rate_limiter, without_a_burst_of_its_own_a_whole_period_may_start_at_once)
     limiter limit({.permits = 7});
     EXPECT_EQ(limit.snapshot(at(0s)).burst, 7U);
     for (int i = 0; i < 7; ++i) EXPECT_EQ(limit.admit(at(0s), 1, 0ns).what, admission::kind::granted);
-    EXPECT_EQ(limit.admit(at(0s), 1, 0ns), refused(at(142'857'143ns)));
+    EXPECT_EQ(ask(limit, at(0s), 1, 0ns), refused(at(142'857'143ns)));
 }
 
 TEST(rate_limiter, the_wait_that_counts_is_the_one_of_the_call)
 {
     limiter limit({.permits = 1, .per = 1s, .max_wait = 0ns});
-    EXPECT_EQ(limit.admit(at(0s), 1, 0ns), granted(at(0s)));
-    EXPECT_EQ(limit.admit(at(0s), 1, 999'999'999ns), refused(at(1s)));
-    EXPECT_EQ(limit.admit(at(0s), 1, 1s), reserved(at(0s), at(1s)));
+    EXPECT_EQ(ask(limit, at(0s), 1, 0ns), granted(at(0s)));
+    EXPECT_EQ(ask(limit, at(0s), 1, 999'999'999ns), refused(at(1s)));
+    EXPECT_EQ(ask(limit, at(0s), 1, 1s), reserved(at(1s)));
 }
 
 TEST(rate_limiter, a_call_with_less_than_no_time_is_refused)
 {
     for (auto const algorithm : both_algorithms) {
         limiter limit({.permits = 10, .algorithm = algorithm});
-        EXPECT_EQ(limit.admit(at(5s), 1, -1ns), refused(at(5s)));
-        EXPECT_EQ(limit.admit(at(5s), 1, duration::min()), refused(at(5s)));
+        EXPECT_EQ(ask(limit, at(5s), 1, -1ns), refused(at(5s)));
+        EXPECT_EQ(ask(limit, at(5s), 1, duration::min()), refused(at(5s)));
         EXPECT_EQ(limit.snapshot(at(5s)).available, 10);
     }
 }
@@ -87,10 +135,10 @@ TEST(rate_limiter, a_heavy_call_takes_its_weight_and_gives_its_weight_back)
 {
     for (auto const algorithm : both_algorithms) {
         limiter limit({.permits = 10, .burst = 10, .algorithm = algorithm});
-        EXPECT_EQ(limit.admit(at(0s), 7, 0ns), granted(at(0s), 7));
+        EXPECT_EQ(ask(limit, at(0s), 7, 0ns), granted(at(0s), 7));
         EXPECT_EQ(limit.snapshot(at(0s)).available, 3);
         auto const heavy = limit.admit(at(0s), 5, 1s);
-        EXPECT_EQ(heavy, reserved(at(0s), at(200ms), 5));
+        EXPECT_EQ(plain(heavy), reserved(at(200ms), 5));
         EXPECT_EQ(limit.snapshot(at(0s)).available, -2);
         limit.withdraw(heavy.pass, at(0s));
         EXPECT_EQ(limit.snapshot(at(0s)).available, 3);
@@ -102,7 +150,7 @@ TEST(rate_limiter, a_call_heavier_than_the_burst_is_never_let_in_and_told_no_tim
     for (auto const algorithm : both_algorithms) {
         limiter limit({.permits = 10, .per = 24h, .burst = 5, .algorithm = algorithm});
         for (auto const weight : {6U, 213'504U, std::numeric_limits<std::uint32_t>::max()})
-            EXPECT_EQ(limit.admit(at(0s), weight, duration::max()), refused(std::nullopt)) << weight;
+            EXPECT_EQ(ask(limit, at(0s), weight, duration::max()), refused(std::nullopt)) << weight;
         EXPECT_EQ(limit.snapshot(at(0s)).available, 5);
     }
 }
@@ -110,8 +158,8 @@ TEST(rate_limiter, a_call_heavier_than_the_burst_is_never_let_in_and_told_no_tim
 TEST(rate_limiter, a_bucket_can_start_with_fewer_tokens)
 {
     limiter limit({.permits = 10, .burst = 5, .initial = 1});
-    EXPECT_EQ(limit.admit(at(0s), 1, 0ns), granted(at(0s)));
-    EXPECT_EQ(limit.admit(at(0s), 1, 0ns), refused(at(100ms)));
+    EXPECT_EQ(ask(limit, at(0s), 1, 0ns), granted(at(0s)));
+    EXPECT_EQ(ask(limit, at(0s), 1, 0ns), refused(at(100ms)));
     EXPECT_EQ(limiter({.permits = 10, .burst = 5, .initial = 99}).snapshot(at(0s)).available, 5);
 }
 
@@ -120,7 +168,7 @@ TEST(rate_limiter, the_tokens_of_the_start_are_those_at_the_time_it_was_started)
     limiter limit({.permits = 10, .burst = 5, .initial = 1});
     limit.start(at(24h));
     EXPECT_EQ(limit.snapshot(at(24h)).available, 1);
-    EXPECT_EQ(limit.admit(at(24h), 2, 0ns), refused(at(24h + 100ms)));
+    EXPECT_EQ(ask(limit, at(24h), 2, 0ns), refused(at(24h + 100ms)));
 
     limiter cells({.permits = 10, .burst = 5, .algorithm = rate_algorithm::gcra});
     cells.start(at(24h));
@@ -133,20 +181,20 @@ TEST(rate_limiter, a_rate_that_does_not_divide_its_period_is_exact_in_the_bucket
     limiter cells({.permits = 3, .per = 1s, .burst = 1, .algorithm = rate_algorithm::gcra});
     for (auto const algorithm : both_algorithms) {
         auto& limit = algorithm == rate_algorithm::gcra ? cells : bucket;
-        EXPECT_EQ(limit.admit(at(0s), 1, 0ns), granted(at(0s)));
-        EXPECT_EQ(limit.admit(at(0s), 1, 1s), reserved(at(0s), at(333'333'334ns)));
+        EXPECT_EQ(ask(limit, at(0s), 1, 0ns), granted(at(0s)));
+        EXPECT_EQ(ask(limit, at(0s), 1, 1s), reserved(at(333'333'334ns)));
     }
-    EXPECT_EQ(bucket.admit(at(0s), 1, 1s), reserved(at(0s), at(666'666'667ns)));
-    EXPECT_EQ(cells.admit(at(0s), 1, 1s), reserved(at(0s), at(666'666'668ns)));
-    EXPECT_EQ(bucket.admit(at(0s), 1, 1s), reserved(at(0s), at(1s)));
+    EXPECT_EQ(ask(bucket, at(0s), 1, 1s), reserved(at(666'666'667ns)));
+    EXPECT_EQ(ask(cells, at(0s), 1, 1s), reserved(at(666'666'668ns)));
+    EXPECT_EQ(ask(bucket, at(0s), 1, 1s), reserved(at(1s)));
 }
 
 TEST(rate_limiter, works_up_to_the_end_of_time)
 {
     for (auto const algorithm : both_algorithms) {
         limiter limit({.permits = 1, .per = 24h, .burst = 2, .algorithm = algorithm});
-        EXPECT_EQ(limit.admit(at(0s), 2, 0ns), granted(at(0s), 2));
-        EXPECT_EQ(limit.admit(time_point::max(), 2, 0ns), granted(time_point::max(), 2));
+        EXPECT_EQ(ask(limit, at(0s), 2, 0ns), granted(at(0s), 2));
+        EXPECT_EQ(ask(limit, time_point::max(), 2, 0ns), granted(time_point::max(), 2));
     }
 }
 
@@ -155,11 +203,11 @@ TEST(rate_limiter, the_highest_rates_and_the_longest_periods_work)
     for (auto const algorithm : both_algorithms) {
         constexpr auto most = std::numeric_limits<std::uint32_t>::max();
         limiter fast({.permits = most, .per = duration(most), .burst = 1, .algorithm = algorithm});
-        EXPECT_EQ(fast.admit(at(0s), 1, 0ns), granted(at(0s)));
-        EXPECT_EQ(fast.admit(at(0s), 1, 0ns), refused(at(1ns)));
+        EXPECT_EQ(ask(fast, at(0s), 1, 0ns), granted(at(0s)));
+        EXPECT_EQ(ask(fast, at(0s), 1, 0ns), refused(at(1ns)));
         limiter slow({.permits = 1, .per = 24h, .burst = 53'240, .algorithm = algorithm});
-        EXPECT_EQ(slow.admit(at(0s), 53'240, 0ns), granted(at(0s), 53'240));
-        EXPECT_EQ(slow.admit(at(0s), 1, 0ns), refused(at(24h)));
+        EXPECT_EQ(ask(slow, at(0s), 53'240, 0ns), granted(at(0s), 53'240));
+        EXPECT_EQ(ask(slow, at(0s), 1, 0ns), refused(at(24h)));
     }
 }
 
@@ -171,23 +219,31 @@ struct arrival
     std::int64_t weight;
 };
 
-/// Random calls, of which some wait and some of those give up; those that started, in the order of their
-/// start.
+/// Random calls, of which some wait and some of those give up, in any order; those that started, in the order
+/// of their start.
 std::vector<arrival> starts(limiter& limit, tests::dice& dice, int calls)
 {
+    std::vector<grant> waiting;
     std::vector<arrival> admitted;
+    auto const start = [&](grant const& g) {
+        admitted.push_back({g.at.time_since_epoch().count(), g.weight});
+    };
     auto now = 0ns;
     for (int i = 0; i < calls; ++i) {
         now += dice.one_in(40) ? dice.between(0ns, 5000ns) : dice.between(0ns, 120ns);
-        auto const answer = limit.admit(at(now), dice.between(1U, 4U), dice.one_in(2) ? 0ns : 400ns);
-        if (answer.what == admission::kind::refused) continue;
-        if (answer.at && dice.one_in(3)) {
-            now += dice.between(0ns, *answer.at - at(now) - 1ns);
-            limit.withdraw(answer.pass, at(now));
-            continue;
+        std::erase_if(waiting, [&](grant const& g) {
+            if (g.at > at(now)) return false;
+            start(g);
+            return true;
+        });
+        if (!waiting.empty() && dice.one_in(4)) {
+            auto const leaves = waiting.begin() + dice.between(0, static_cast<int>(waiting.size()) - 1);
+            limit.withdraw(*leaves, at(now));
+            waiting.erase(leaves);
         }
-        auto const start = answer.at.value_or(at(now));
-        admitted.push_back({start.time_since_epoch().count(), answer.pass.weight});
+        auto const answer = limit.admit(at(now), dice.between(1U, 4U), dice.one_in(2) ? 0ns : 1000ns);
+        if (answer.what == admission::kind::granted) start(answer.pass);
+        if (answer.what == admission::kind::wait_until) waiting.push_back(answer.pass);
     }
     std::sort(admitted.begin(), admitted.end(), [](auto& a, auto& b) { return a.at < b.at; });
     return admitted;
@@ -243,7 +299,7 @@ TEST(rate_limiter, whoever_comes_back_when_told_is_let_in)
             if (answer.what == admission::kind::granted) continue;
             ASSERT_TRUE(answer.at);
             ASSERT_EQ(limit.admit(*answer.at - 1ns, weight, 0ns).what, admission::kind::refused);
-            ASSERT_EQ(limit.admit(*answer.at, weight, 0ns), granted(*answer.at, weight));
+            ASSERT_EQ(ask(limit, *answer.at, weight, 0ns), granted(*answer.at, weight));
             now = *answer.at;
         }
     }

@@ -96,6 +96,8 @@ std::vector<sample> one_of_each(outside const& o)
           {"took", "5ms"},
           error,
           code}},
+        {questionable_composition{o.by(), o.from, o.to},
+         {{"event", "questionable_composition"}, pipeline, policy, {"rule", o.from}, {"text", o.to}}},
         {call_ended{o.by(), 3, o.from, o.to, o.error(), 7ms},
          {{"event", "call_ended"},
           pipeline,

@@ -63,7 +63,8 @@ TEST(sink, hears_every_kind_of_event)
     emit(&k, circuit_ignored{});
     emit(&k, attempt_ended{});
     emit(&k, call_ended{});
-    EXPECT_EQ(k.seen, (std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}));
+    emit(&k, questionable_composition{});
+    EXPECT_EQ(k.seen, (std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
     EXPECT_EQ(k.seen.size(), std::variant_size_v<event>);
 }
 

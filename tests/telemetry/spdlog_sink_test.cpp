@@ -84,7 +84,8 @@ std::vector<event> one_of_each()
             circuit_reset{by},
             circuit_ignored{by},
             attempt_ended{by, 1, "success", {}, 5ms},
-            call_ended{by, 1, "operation", "success", {}, 5ms}};
+            call_ended{by, 1, "operation", "success", {}, 5ms},
+            questionable_composition{by, "gate_twice", "why"}};
 }
 
 TEST(spdlog_sink, writes_one_line_per_event_with_its_level)
@@ -131,7 +132,7 @@ TEST(spdlog_sink, writes_nothing_below_the_loggers_level)
     book.logger()->set_level(spdlog::level::warn);
     spdlog_sink out(book.logger());
     for (auto const& e : one_of_each()) out.on(e);
-    EXPECT_EQ(book.lines().size(), 5u);
+    EXPECT_EQ(book.lines().size(), 6u);
     for (auto const& line : book.lines()) EXPECT_TRUE(line.starts_with("warning|")) << line;
 }
 

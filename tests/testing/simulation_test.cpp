@@ -280,6 +280,40 @@ TEST(simulation, drains_until_nothing_can_happen)
     EXPECT_EQ(sim.elapsed(), 5s);
 }
 
+TEST(simulation, takes_one_handler_or_one_jump_at_a_time)
+{
+    simulation sim;
+    std::vector<int> log;
+    asio::post(sim.context(), [&] { log.push_back(1); });
+    asio::post(sim.context(), [&] { log.push_back(2); });
+    EXPECT_TRUE(sim.run_one());
+    EXPECT_EQ(log, std::vector{1});
+    EXPECT_TRUE(sim.run_one());
+    EXPECT_EQ(log, (std::vector{1, 2}));
+    EXPECT_FALSE(sim.run_one());
+
+    (void)sim.start(note_after(3s, 3, &log));
+    EXPECT_EQ(sim.elapsed(), 0s);
+    EXPECT_TRUE(sim.run_one()) << "the jump";
+    EXPECT_EQ(sim.elapsed(), 3s);
+    EXPECT_EQ(log.size(), 2u) << "nothing has run yet";
+    EXPECT_TRUE(sim.run_one());
+    EXPECT_EQ(log, (std::vector{1, 2, 3}));
+    while (sim.run_one()) {}
+    EXPECT_EQ(sim.elapsed(), 3s);
+}
+
+TEST(simulation, does_not_jump_while_a_handler_is_ready)
+{
+    simulation sim;
+    (void)sim.start(sleep_for(1s));
+    auto ran = false;
+    asio::post(sim.context(), [&] { ran = true; });
+    EXPECT_TRUE(sim.run_one());
+    EXPECT_TRUE(ran);
+    EXPECT_EQ(sim.elapsed(), 0s);
+}
+
 // The end of the world
 
 /// Counts the frames it lives in.

@@ -2,11 +2,14 @@
 
 #include <keel/async/gate.hpp>
 #include <keel/async/permit.hpp>
+#include <keel/async/run_on.hpp>
 #include <keel/policy/bulkhead.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <utility>
 
 namespace keel {
 
@@ -19,6 +22,25 @@ class bulkhead
 public:
     /// \throws invalid_options naming every option that is out of range
     explicit bulkhead(bulkhead_options = {});
+
+    /// A bulkhead whose calls run their operation on another executor, typically a `limited_executor` over a
+    /// thread pool, so that work that blocks or computes has threads of its own. In a pipeline only: all else
+    /// of the call, its other policies and a fallback's answer too, stays on the caller's executor, and there
+    /// the caller is resumed.
+    ///
+    /// The operation inherits the call's deadline and context, and its end comes back as it is: value, error
+    /// or exception. A cancellation is passed on to it, and waited for. If the executor has no place for it,
+    /// the call ends as rejected by this bulkhead, with `errc::queue_full`. When a pipeline has several such
+    /// bulkheads, the innermost decides.
+    ///
+    /// The operation must own what it uses, as under `abandon`, for its caller may be destroyed with its
+    /// context while the operation runs in another thread: otherwise the call ends with
+    /// `errc::operation_not_owned`.
+    /// \throws invalid_options
+    bulkhead(bulkhead_options options, run_on where) : bulkhead(std::move(options))
+    {
+        runs_on_ = std::move(where);
+    }
 
     /// A permit, or a refusal when every permit is taken or somebody waits. Settle it with any verdict.
     /// \param now by the clock of the calls that wait: under virtual time, that of their context
@@ -37,9 +59,13 @@ public:
 
     std::shared_ptr<gate> as_gate() const;
 
+    /// Where its operations run. Nothing: where their callers are.
+    std::optional<run_on> const& runs_on() const noexcept { return runs_on_; }
+
 private:
     class cell;
     std::shared_ptr<cell> cell_;
+    std::optional<run_on> runs_on_;
 };
 
 } // namespace keel

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <keel/async/moment.hpp>
+#include <keel/async/part_description.hpp>
 #include <keel/core/admission.hpp>
 #include <keel/core/failure.hpp>
 #include <keel/core/grant.hpp>
@@ -9,6 +10,7 @@
 #include <keel/telemetry/sink.hpp>
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace keel {
@@ -70,6 +72,12 @@ public:
     /// For events and outcomes. Lives as long as the gate.
     virtual std::string_view name() const noexcept = 0;
 
+    /// What it is, for people and for `lint`. Only looks. Thread-safe.
+    virtual part_description describe() const
+    {
+        return {.kind = "gate", .name = std::string(name()), .options = {}, .longest_wait = {}};
+    }
+
     /// May a call go in now? What it throws ends the call with just that.
     virtual admission admit(visit const&) = 0;
 
@@ -89,6 +97,14 @@ public:
     /// Whether a permit stands for capacity in use, and so stays taken by an abandoned operation until it
     /// ends.
     virtual bool holds_capacity() const noexcept { return false; }
+
+    /// What would be lost if the gate were forgotten now and made anew: a word for people, such as `open`.
+    /// Empty: nothing. A `pipeline_family` asks before it drops an entry, while no call is inside. Only
+    /// looks; the words live as long as the gate. Default: nobody but the gate can tell, so it is kept.
+    virtual std::string_view state_to_keep([[maybe_unused]] time_point now) const noexcept
+    {
+        return "unknown";
+    }
 };
 
 } // namespace keel

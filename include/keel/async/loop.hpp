@@ -81,6 +81,9 @@ public:
 
     /// A call comes in. Must not return null. What it throws ends the call with just that.
     virtual std::unique_ptr<loop_run> begin(moment& now) const = 0;
+
+    /// As with a gate. Default: nothing, for what a loop knows it keeps in its `loop_run`.
+    virtual std::string_view state_to_keep([[maybe_unused]] time_point now) const noexcept { return {}; }
 };
 
 } // namespace keel

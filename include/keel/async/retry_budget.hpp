@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string_view>
 
 namespace keel {
 
@@ -19,6 +20,11 @@ public:
     explicit retry_budget(retry_budget_options = {});
 
     retry_budget_snapshot snapshot(time_point now = steady_now()) const;
+
+    /// What would be lost if the budget were forgotten now and made anew; see `gate::state_to_keep`.
+    std::string_view state_to_keep(time_point now) const noexcept;
+    /// Whether there is another handle to it.
+    bool is_shared() const noexcept { return cell_.use_count() > 1; }
 
     /// The verbs of `policy::retry_budget`, under a lock where there is something to note.
     void call_started(moment& now) const;

@@ -34,10 +34,15 @@ enum class errc
     unknown_name = 8,
     /// A fallback holds no alternative of the type the operation returns. A mistake in the program.
     fallback_type_mismatch = 9,
-    /// A timeout that may abandon its operation was given one that does not own what it uses.
+    /// A timeout that may abandon its operation, or a bulkhead that runs it on another executor, was given
+    /// one that does not own what it uses.
     operation_not_owned = 10,
     /// The limited executor runs as many functions as it may, and its queue is full.
     queue_full = 11,
+    /// Every pipeline that the registry may hold is in use, so there is no room for another key's.
+    registry_full = 12,
+    /// The context is being stopped (`graceful_stop`): the call was refused, or ended.
+    shutting_down = 13,
 };
 
 /// Groups of errors, for code that asks "was it refused?" and not "by whom?".

@@ -26,6 +26,7 @@ enum class ended_by : std::uint8_t
     rejection, ///< A policy that refused the call.
     fallback,  ///< A fallback's answer, or what it threw.
     caller,    ///< The caller cancelled.
+    shutdown,  ///< The context is being stopped, see `graceful_stop`.
     predicate, ///< A predicate, classifier or policy of the user threw.
 };
 

@@ -12,9 +12,11 @@
 #include <keel/pipeline/detail/drive.hpp>
 #include <keel/pipeline/detail/operation.hpp>
 #include <keel/pipeline/detail/plan.hpp>
+#include <keel/pipeline/lint.hpp>
 #include <keel/pipeline/outcome.hpp>
 #include <keel/pipeline/overrides.hpp>
 #include <keel/pipeline/part.hpp>
+#include <keel/pipeline/pipeline_description.hpp>
 #include <keel/telemetry/sink.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -23,6 +25,7 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -40,10 +43,24 @@ struct pipeline_options
 
     /// Hears every event of the pipeline and of its policies that have no sink of their own. Null: nobody.
     std::shared_ptr<telemetry::sink> sink{};
+
+    /// Whether the pipeline's operations may be run twice. Only `lint` looks at it. `nullopt`: it is not
+    /// said.
+    std::optional<bool> idempotent{};
+
+    /// What to do when the parts do not go together. See `lint_rule`.
+    keel::on_finding on_finding = keel::on_finding::report;
+
+    /// Rules that this pipeline breaks on purpose.
+    std::vector<lint_rule> accepted{};
 };
 
 class pipeline;
 class overridden_pipeline;
+
+namespace detail {
+struct custody;
+}
 
 /// What may stand in a pipeline's list: a policy of Keel, a `std::shared_ptr` to a gate or loop of the
 /// user's, a classifier, or another pipeline, whose parts then stand in its place.
@@ -74,17 +91,19 @@ public:
     template <pipeline_part... Parts>
     explicit pipeline(pipeline_options options, Parts const&... parts)
     {
+        auto const what = options.on_finding;
         auto made = begin(std::move(options));
         (add(*made, parts), ...);
-        adopt(std::move(made));
+        adopt(std::move(made), what);
     }
 
     /// The same from a list that is put together at run time.
     pipeline(pipeline_options options, std::vector<any_part> const& parts)
     {
+        auto const what = options.on_finding;
         auto made = begin(std::move(options));
         for (auto const& part : parts) std::visit([&](auto const& p) { made->add(p); }, part);
-        adopt(std::move(made));
+        adopt(std::move(made), what);
     }
 
     /// Runs `fn(args...)`, which must return an `asio::awaitable<T>`, inside the policies.
@@ -153,6 +172,12 @@ public:
     /// `p.with(overrides().no_retry())(fn)`.
     overridden_pipeline with(overrides wanted) const;
 
+    /// What it is made of.
+    pipeline_description describe() const { return detail::describe(*terms_->by); }
+
+    /// What does not go together in it, but for what it accepts. Empty: nothing was found.
+    std::vector<lint_finding> lint() const { return detail::lint(*terms_->by); }
+
     std::string const& name() const noexcept { return terms_->by->name; }
     std::size_t size() const noexcept { return terms_->by->steps.size(); }
 
@@ -161,6 +186,7 @@ public:
 
 private:
     friend class overridden_pipeline;
+    friend struct detail::custody;
 
     static std::shared_ptr<detail::plan> begin(pipeline_options options)
     {
@@ -168,11 +194,14 @@ private:
         made->name = std::move(options.name);
         made->instance = std::move(options.instance);
         made->sink = std::move(options.sink);
+        made->idempotent = options.idempotent;
+        made->accepted = std::move(options.accepted);
         return made;
     }
 
-    void adopt(std::shared_ptr<detail::plan const> made)
+    void adopt(std::shared_ptr<detail::plan const> made, on_finding what)
     {
+        detail::inspect(*made, what);
         terms_ = std::make_shared<detail::terms const>(std::move(made));
     }
 

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 // A rate limiter protects a dependency, or a quota, from more calls per second than it allows. Over any
 // interval of length t it lets in at most `burst + t * permits / per` calls.
@@ -79,7 +80,9 @@ public:
     /// the time at which it could start. Refusing spends nothing.
     admission admit(time_point now, std::uint32_t weight, duration max_wait);
 
-    /// A reservation will not be used: its tokens go back.
+    /// A reservation will not be used. Its tokens go back as soon as no reservation that is later than it is
+    /// still waited for: those keep their times, so until then nobody could start any earlier without
+    /// exceeding the rate, or overtaking. If its own time comes first, they are lost.
     void withdraw(grant, time_point now);
 
     rate_limiter_options const& options() const noexcept { return options_; }
@@ -87,9 +90,12 @@ public:
 
 private:
     std::variant<token_bucket, gcra> make_meter() const;
+    void give_back(grant const&, time_point now);
 
     rate_limiter_options options_;
     std::variant<token_bucket, gcra> meter_;
+    std::uint64_t newest_ = 0;       ///< The number of the latest permit that has not been given back.
+    std::vector<grant> withdrawn_{}; ///< Reservations with others behind them, in the order of their times.
 };
 
 } // namespace policy

@@ -115,6 +115,9 @@ public:
     /// Whether a success would change nothing.
     bool is_full() const noexcept;
 
+    /// Whether retries are refused now that a new budget would grant.
+    bool is_spent(time_point now) const;
+
     /// What one retry costs, for the refund.
     std::size_t cost(retry_cause) const;
 

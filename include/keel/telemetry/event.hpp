@@ -112,15 +112,24 @@ struct call_ended
     duration took{};
 };
 
+/// A pipeline was built of parts that do not go together.
+struct questionable_composition
+{
+    origin by;
+    std::string_view rule{}; ///< The name of the `lint_rule`.
+    std::string_view text{};
+};
+
 using event = std::variant<circuit_changed, retry_scheduled, retry_stopped, timed_out, rejected, fell_back,
-                           orphan_ended, circuit_reset, circuit_ignored, attempt_ended, call_ended>;
+                           orphan_ended, circuit_reset, circuit_ignored, attempt_ended, call_ended,
+                           questionable_composition>;
 
 /// How much an event matters to somebody who watches over the service.
 enum class severity : std::uint8_t
 {
     debug,   ///< Every call and attempt, and what a breaker ignored.
     info,    ///< Something was done about a failure.
-    warning, ///< A call was refused, given up or out of time, or a circuit changed.
+    warning, ///< A call was refused, given up or out of time, a circuit changed, a pipeline is questionable.
 };
 
 std::string_view to_string(severity) noexcept;

@@ -83,6 +83,11 @@ public:
     /// Goes on until nothing is left that could happen.
     void drain();
 
+    /// The smallest step there is: runs one handler of the context; or, when none is ready, jumps to the next
+    /// deadline and runs nothing. For tests that do something between any two handlers.
+    /// \returns false when nothing is left that could happen
+    bool run_one() { return clock_->run_one(*context_); }
+
     /// Destroys the context and every coroutine in it, as at the end of a program. Nothing else may follow.
     void destroy();
 

@@ -44,9 +44,16 @@ public:
     /// Runs what is ready and jumps once to the next deadline. False: there is none.
     bool step(asio::io_context&);
 
+    /// Runs one handler; or, when none is ready, jumps to the next deadline and runs nothing. False: nothing
+    /// is left that could happen.
+    bool run_one(asio::io_context&);
+
 private:
     void earliest_moved(time_point, time_point) override {}
     void idle() noexcept override {}
+
+    /// To the next deadline. False: there is none.
+    bool jump();
 
     time_point now_{};
 };

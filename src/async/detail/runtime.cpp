@@ -49,6 +49,14 @@ runtime& runtime::of(asio::execution_context& context)
     return *last.found;
 }
 
+void runtime::keep_track_of_calls()
+{
+    std::lock_guard lock(mutex_);
+    if (calls_) return;
+    calls_ = std::make_unique<live_calls>();
+    live_.store(calls_.get(), std::memory_order_release);
+}
+
 chance runtime::draw()
 {
     std::lock_guard lock(mutex_);

@@ -65,7 +65,7 @@ scope& scope_pool::take()
 {
     std::lock_guard lock(mutex_);
     if (free_.empty()) {
-        free_.reserve(all_.size() + 1);
+        if (free_.capacity() == all_.size()) free_.reserve(2 * all_.size() + 1);
         return all_.emplace_back();
     }
     auto* const next = free_.back();

@@ -52,6 +52,7 @@ call::call(std::shared_ptr<terms const> t, asio::any_io_executor const& executor
     : parking(executor, runtime::of(executor)),
       terms_(std::move(t)),
       plan_(*terms_->by),
+      known_to_(context().live()),
       scope_(find_scope(executor, own)),
       now_(context().time()),
       visit_{.now = now_,
@@ -74,9 +75,21 @@ call::call(std::shared_ptr<terms const> t, asio::any_io_executor const& executor
     if (wanted.limit()) inherited_ = std::min(inherited_, saturating_add(now_(), *wanted.limit()));
     if (!wanted.idempotency_key().empty()) idempotency_key = &wanted.idempotency_key();
     until = inherited_;
+    if (known_to_ && !known_to_->join(*this, executor, is_inside_another()))
+        called_off_ = caller_cancelled_ = true;
 }
 
-call::~call() { give_everything_back(); }
+call::~call()
+{
+    give_everything_back();
+    if (known_to_) known_to_->leave(*this);
+}
+
+/// Another call waits for this one, and would not finish without it.
+bool call::is_inside_another() const noexcept
+{
+    return scope_ && (scope_->innermost || scope_->context.attempt > 0);
+}
 
 call::action call::next(asio::cancellation_state const& state)
 {
@@ -96,6 +109,14 @@ void call::refuse(errc why)
     if (sink()) telemetry::emit(sink(), telemetry::rejected{origin(nobody), why, std::nullopt});
 }
 
+void call::turned_away(errc why)
+{
+    --attempts;
+    auto const step = static_cast<step_index>(plan_.runs->step);
+    fail_by_policy(why, verdict::ignored, keel::ended_by::rejection, step);
+    if (sink()) telemetry::emit(sink(), telemetry::rejected{origin(step), why, std::nullopt});
+}
+
 // --- the attempt
 // ------------------------------------------------------------------------------------------------
 
@@ -104,7 +125,6 @@ void call::going_in()
     if (!scope_) return;
     scope_->enter(*this);
     if (until == never) return;
-    watched_ = owner_;
     last_turn_ = false;
     arm(until, now_());
 }
@@ -145,10 +165,9 @@ void call::watch(std::shared_ptr<attempt_base> running)
 {
     running_ = std::move(running);
     running_->waited_for_by(this);
-    watched_ = owner_;
     last_turn_ = false;
     supervised(true);
-    arm(until, now_());
+    if (until != never) arm(until, now_());
 }
 
 void call::watched(asio::cancellation_state const& state)
@@ -187,7 +206,8 @@ void call::conclude_attempt(bool has_value, judgement what)
         if (caller_cancelled_ && inherited_ != never && inherited_ <= now_())
             return fail_timed_out(nobody, verdict::failure, "ended");
         if (caller_cancelled_) {
-            conclude(verdict::ignored, keel::ended_by::caller, nobody);
+            conclude(verdict::ignored, called_off_ ? keel::ended_by::shutdown : keel::ended_by::caller,
+                     nobody);
             has_value_ = has_value;
             return;
         }
@@ -209,8 +229,8 @@ void call::misjudged(failure&& thrown)
 void call::leave_behind(std::shared_ptr<attempt_base> const& running)
 {
     answering_ = nullptr;
-    auto luggage = std::make_shared<orphan_luggage>(terms_->by, watched_, context());
-    for (auto i = index_; i > watched_ + 1; --i) {
+    auto luggage = std::make_shared<orphan_luggage>(terms_->by, left_by_, context());
+    for (auto i = index_; i > left_by_ + 1; --i) {
         auto const* const step = std::get_if<gate_step>(&plan_.steps[i - 1]);
         auto const* const taken = std::get_if<gate_slot>(&at(i - 1));
         if (!step || !taken || !step->held->holds_capacity()) continue;
@@ -252,6 +272,8 @@ void call::fail_by_caller()
 {
     if (inherited_ != never && inherited_ <= now_())
         return fail_timed_out(nobody, verdict::ignored, "not_started");
+    if (called_off_)
+        return fail_by_policy(errc::shutting_down, verdict::ignored, keel::ended_by::shutdown, nobody);
     failure_ = {};
     failure_.code = asio::error::operation_aborted;
     conclude(verdict::ignored, keel::ended_by::caller, nobody);
@@ -316,6 +338,15 @@ void call::cancelled()
     wake();
 }
 
+void call::call_off()
+{
+    if (stage_ == stage::finished || std::exchange(called_off_, true)) return;
+    now_.pass();
+    if (stage_ != stage::running || running_) return cancelled();
+    caller_cancelled_ = true;
+    if (!std::exchange(wants_cancel, true)) scope_->root.emit(asio::cancellation_type::terminal);
+}
+
 void call::turn_came() { wake(); }
 
 // Nobody may hand a permit to a call whose context is going away.
@@ -330,41 +361,56 @@ void call::time_is_up()
     if (running && running->finished()) return;
     // A result that is ready at this very instant still counts: whatever is runnable now runs first.
     if (!std::exchange(last_turn_, true)) return arm(now_(), now_());
+    if (!running) caller_cancelled_ = caller_cancelled_ || scope_->is_cancelled_above(*this);
     if (!caller_cancelled_) {
         cut_short_ = true;
-        if (watched_ != nobody) expired_ = std::min(expired_, watched_); // the outermost that has expired
+        expired_ = outermost_expired();
     }
     if (!running) {
-        watch_next_timeout();
+        (void)ask_expired();
         if (!std::exchange(wants_cancel, true)) scope_->root.emit(asio::cancellation_type::terminal);
         return;
     }
     running->cancel();
     if (running->finished()) return;
-    if (watched_ == nobody) return watch_next_timeout();
-
-    auto& own = std::get<timeout_slot>(at(watched_));
-    auto limit = policy::timeout(std::get<timeout_step>(plan_.steps[watched_]).options, own.grace_given);
-    auto const decision = limit.expired(now_());
-    own.grace_given = true;
-    if (auto const* more = std::get_if<policy::await_until>(&decision)) return arm(more->at, now_());
-    if (std::holds_alternative<policy::await_operation>(decision)) return watch_next_timeout();
+    left_by_ = ask_expired();
+    if (left_by_ == nobody) return;
     running->waited_for_by(nullptr);
     resume();
 }
 
-/// The operation takes its time to unwind. Another limit, further in or further out, may be less patient with
-/// it.
-void call::watch_next_timeout()
+/// `nobody`: it is one that the call has inherited.
+call::step_index call::outermost_expired()
+{
+    if (inherited_ <= now_()) return nobody;
+    for (step_index i = 0; i < index_; ++i) {
+        auto const* const slot = std::get_if<timeout_slot>(&at(i));
+        if (slot && slot->own_deadline <= now_()) return i;
+    }
+    return nobody;
+}
+
+/// The operation takes its time to unwind. Each timeout that has passed has a patience of its own, and each
+/// that has not may be less patient: whoever is the first to give up leaves it behind.
+/// \returns who has given up; `nobody`: all wait, and will be asked again
+call::step_index call::ask_expired()
 {
     auto next = never;
     for (step_index i = 0; i < index_; ++i) {
-        auto const* const slot = std::get_if<timeout_slot>(&at(i));
-        if (!slot || slot->own_deadline <= now_() || slot->own_deadline >= next) continue;
-        next = slot->own_deadline;
-        watched_ = i;
+        auto* const slot = std::get_if<timeout_slot>(&at(i));
+        if (!slot) continue;
+        if (slot->due <= now_()) {
+            auto const& options = std::get<timeout_step>(plan_.steps[i]).options;
+            auto limit = policy::timeout(options, std::exchange(slot->grace_given, true));
+            auto const decision = limit.expired(now_());
+            if (std::holds_alternative<policy::abandon_operation>(decision)) return i;
+            auto const* const more = std::get_if<policy::await_until>(&decision);
+            slot->due = more ? more->at : never;
+        }
+        next = std::min(next, slot->due);
     }
     if (next != never) arm(next, now_());
+    return nobody;
 }
 
 // --- the end

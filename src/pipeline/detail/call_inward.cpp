@@ -2,6 +2,8 @@
 
 #include <keel/pipeline/detail/call.hpp>
 
+#include <algorithm>
+
 namespace keel::detail {
 
 /// What was waited for has come, or will not come.
@@ -63,18 +65,18 @@ call::action call::enter(gate_step const& step)
     switch (answer.what) {
     case admission::kind::granted: go_in(answer.pass); return action::go_on;
     case admission::kind::refused: reject(answer.why, answer.at); return action::go_on;
-    case admission::kind::wait_turn: return park(stage::queued, waiter::deadline);
+    case admission::kind::wait_turn: return park(stage::queued, std::min(waiter::deadline, until));
     case admission::kind::wait_until: break;
     }
     pass = answer.pass;
-    return park(stage::reserved, *answer.at);
+    return park(stage::reserved, std::min(*answer.at, until));
 }
 
 call::action call::enter(timeout_step const& step)
 {
     auto const limit = policy::timeout(step.options);
     auto const own = limit.deadline(now_());
-    at(index_) = timeout_slot{own, until, owner_};
+    at(index_) = timeout_slot{own, own, until, owner_};
     if (own < until) {
         until = own;
         owner_ = index_;
@@ -116,7 +118,7 @@ call::action call::enter(loop_step const& step)
 
 call::action call::begin_attempt()
 {
-    if (attempts++ > 0) failure_ = {};
+    ++attempts;
     if (traced_) attempt_began_ = now_();
     return run_operation();
 }
@@ -126,7 +128,8 @@ call::action call::begin_attempt()
 call::action call::run_operation()
 {
     stage_ = stage::running;
-    if (until == never) return action::run;
+    auto const must_be_cut_short = until != never || known_to_;
+    if (!must_be_cut_short) return action::run;
     return scope_ && !plan_.may_abandon ? action::run : action::supervise;
 }
 
@@ -157,9 +160,10 @@ void call::turn_over()
 
 void call::reservation_over()
 {
-    if (!caller_cancelled_) return go_in(pass);
+    if (!caller_cancelled_ && !has_run_out_of_time()) return go_in(pass);
     gate_here().give_back(pass, visit_);
-    fail_by_caller();
+    if (caller_cancelled_) return fail_by_caller();
+    fail_timed_out(owner_, verdict::ignored, "not_started");
 }
 
 void call::pause_over()
@@ -167,6 +171,13 @@ void call::pause_over()
     if (auto const* const step = std::get_if<retry_step>(&plan_.steps[index_]))
         return retry_pause_over(*step);
     if (caller_cancelled_) return fail_by_caller();
+    go_in_again();
+}
+
+/// The attempt before, or its rejection, is forgotten: what the next one returns is judged by itself.
+void call::go_in_again()
+{
+    failure_ = {};
     ++index_;
     stage_ = stage::inward;
 }
@@ -183,8 +194,7 @@ void call::retry_pause_over(retry_step const& step)
         own.retrying = true;
         own.charged = step.budget ? step.budget->cost(own.cause) : 0;
         own.loop.attempt_started();
-        ++index_;
-        stage_ = stage::inward;
+        go_in_again();
     }
 }
 

@@ -37,6 +37,7 @@ void rules::complete_with(rules const& others)
 void plan::add(plan const& inner)
 {
     for (auto const& own : inner.own_judges) own_judges.push_back({steps.size() + own.step, own.judges});
+    if (inner.runs) runs = elsewhere{inner.runs->where, steps.size() + inner.runs->step};
     steps.insert(steps.end(), inner.steps.begin(), inner.steps.end());
     may_abandon = may_abandon || inner.may_abandon;
     has_fallback = has_fallback || inner.has_fallback;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <keel/async/detail/live_calls.hpp>
 #include <keel/async/detail/scope.hpp>
 #include <keel/async/time_source.hpp>
 #include <keel/core/chance.hpp>
@@ -36,6 +37,10 @@ public:
 
     std::shared_ptr<scope_pool> const& scopes() const noexcept { return scopes_; }
 
+    /// The calls on their way, if somebody wants to know them. Null: nobody does.
+    live_calls* live() const noexcept { return live_.load(std::memory_order_acquire); }
+    void keep_track_of_calls();
+
     chance draw();
     void seed(std::uint64_t);
 
@@ -60,6 +65,8 @@ private:
     std::mutex mutex_;
     std::mt19937_64 random_;
     std::shared_ptr<scope_pool> scopes_;
+    std::unique_ptr<live_calls> calls_;
+    std::atomic<live_calls*> live_{nullptr};
     parking* parked_ = nullptr;
     bool down_ = false; ///< Set by the thread that destroys the context.
     std::atomic<std::uint32_t> ready_ends_{0};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <keel/async/detail/attempt.hpp>
+#include <keel/async/detail/live_calls.hpp>
 #include <keel/async/detail/parking.hpp>
 #include <keel/async/detail/scope.hpp>
 #include <keel/async/gate.hpp>
@@ -36,7 +37,11 @@ namespace keel::detail {
 ///
 /// Owned by that coroutine's frame, but not in it: Asio recycles frames of up to 1020 bytes only. If the
 /// frame is destroyed on the way, everything taken is given back.
-class call final : public recycled<call>, public parking, private turn_waiter, private scoped_call
+class call final : public recycled<call>,
+                   public parking,
+                   private turn_waiter,
+                   private scoped_call,
+                   private live_call
 {
 public:
     enum class action : std::uint8_t
@@ -71,6 +76,11 @@ public:
     /// behind in it.
     void keep(std::shared_ptr<void> operation) { rare().kept = std::move(operation); }
     void* kept() const noexcept { return rare_ ? rare_->kept.get() : nullptr; }
+
+    /// The executor on which the operation was to run has no place for it: the call is rejected.
+    void turned_away(errc why);
+    /// The operation is to run, or runs.
+    bool is_running() const noexcept { return stage_ == stage::running; }
 
     /// Time may have gone by in the user's code.
     void now_is_later() noexcept { now_.pass(); }
@@ -128,6 +138,7 @@ private:
     struct timeout_slot
     {
         time_point own_deadline;
+        time_point due; ///< When it is to be asked next: at its deadline, and at the end of its patience.
         time_point outer_deadline;
         step_index outer_owner;
         bool grace_given = false;
@@ -171,6 +182,7 @@ private:
     void reservation_over();
     void pause_over();
     void retry_pause_over(retry_step const&);
+    void go_in_again();
     void go_in(grant pass);
     bool has_run_out_of_time();
 
@@ -208,9 +220,12 @@ private:
     void cancelled() override;
     void dropped() noexcept override;
     void turn_came() override;
+    void call_off() override;
     void time_is_up();
-    void watch_next_timeout();
+    step_index outermost_expired();
+    step_index ask_expired();
 
+    bool is_inside_another() const noexcept;
     void tell_attempt_ended();
     void tell_call_ended();
     void give_everything_back() noexcept;
@@ -232,7 +247,8 @@ private:
 
     std::shared_ptr<terms const> terms_;
     plan const& plan_;
-    scope* scope_; ///< Null: the coroutine is in none, and what must be cut short is spawned.
+    live_calls* const known_to_; ///< Null: nobody keeps track of calls.
+    scope* scope_;               ///< Null: the coroutine is in none, and what must be cut short is spawned.
     moment now_;
     visit visit_;                 ///< How the call shows itself to every gate.
     std::array<any_slot, 6> few_; ///< Enough for most pipelines, so that a call allocates nothing.
@@ -247,7 +263,7 @@ private:
 
     // The attempt that is running, or ran last.
     std::shared_ptr<attempt_base> running_; ///< Null while it runs in place.
-    step_index watched_ = nobody;           ///< The timeout whose deadline is armed while it runs.
+    step_index left_by_ = nobody;           ///< The timeout that has left it behind.
     step_index expired_ = nobody;           ///< The timeout that cut it short.
     alternative const* answering_ = nullptr;
     failure failure_{};
@@ -260,7 +276,8 @@ private:
     bool const traced_; ///< The sink wants to hear of every call and attempt.
     bool has_value_ = false;
     bool caller_cancelled_ = false;
-    bool cut_short_ = false; ///< A limit has passed while the operation ran.
+    bool called_off_ = false; ///< By a graceful stop, and so counted as cancelled.
+    bool cut_short_ = false;  ///< A limit has passed while the operation ran.
     bool waking_ = false;
     bool last_turn_ = false; ///< The deadline has come and everything runnable at that instant has run.
 };

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <keel/async/detail/attempt.hpp>
+#include <keel/async/detail/errand_of.hpp>
 #include <keel/async/detail/result_slot.hpp>
 #include <keel/async/fallback.hpp>
 #include <keel/async/result_traits.hpp>
+#include <keel/async/run_on.hpp>
 #include <keel/core/failure.hpp>
 #include <keel/pipeline/classifier.hpp>
 #include <keel/pipeline/detail/call.hpp>
@@ -187,6 +189,22 @@ std::optional<asio::awaitable<T>> answer(alternative const& with, failure const&
     return answer_as<T>(static_cast<alternative_of<T> const&>(with), why, value);
 }
 
+/// Starts the operation on another executor, if that has a place for it.
+template <class T, class Operation>
+std::optional<asio::awaitable<T>> send(call& c, run_on const& where, Operation& operation)
+{
+    auto what = std::make_shared<errand_of<T, Operation>>(c.belongings(), operation, c.describe_attempt());
+    std::optional<asio::awaitable<T>> work;
+    auto const refused = where.start(what);
+    if (!refused.failed())
+        work.emplace(await_errand<T>(std::move(what)));
+    else if (refused == errc::queue_full)
+        c.turned_away(errc::queue_full);
+    else
+        throw boost::system::system_error(refused);
+    return work;
+}
+
 /// Starts the operation, or the fallback in its place. What that throws is its result.
 template <class T, class Operation>
 std::optional<asio::awaitable<T>> begin(call& c, Operation& in_frame,
@@ -196,6 +214,7 @@ std::optional<asio::awaitable<T>> begin(call& c, Operation& in_frame,
     try {
         if (auto const* with = c.answering()) return answer<T>(*with, c.what_failed(), value);
         auto* const kept = static_cast<Operation*>(c.kept());
+        if (auto const& other = c.made_of().runs) return send<T>(c, other->where, *kept);
         std::optional<asio::awaitable<T>> work;
         work.emplace(kept ? (*kept)() : in_frame());
         return work;
@@ -244,7 +263,7 @@ void prepare(call& c, Operation& operation)
 {
     auto const& p = c.made_of();
     if (p.has_fallback && !every_fallback_fits<T>(p)) c.refuse(errc::fallback_type_mismatch);
-    if (!p.may_abandon) return;
+    if (!p.may_outlive_call()) return;
     if (Operation::owns)
         c.keep(std::make_shared<Operation>(std::move(operation)));
     else
@@ -277,7 +296,7 @@ asio::awaitable<typename Edge::template type<T>> drive(std::shared_ptr<terms con
             work = begin<T>(*c, operation, value);
             if (!work) {
                 c->now_is_later();
-                report_end<T>(*c, value);
+                if (c->is_running()) report_end<T>(*c, value);
                 continue;
             }
         }

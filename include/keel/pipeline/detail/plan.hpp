@@ -7,17 +7,21 @@
 #include <keel/async/loop.hpp>
 #include <keel/async/rate_limiter.hpp>
 #include <keel/async/retry.hpp>
+#include <keel/async/run_on.hpp>
 #include <keel/async/timeout.hpp>
 #include <keel/core/failure.hpp>
 #include <keel/pipeline/classifier.hpp>
 #include <keel/pipeline/judged.hpp>
+#include <keel/pipeline/lint.hpp>
 #include <keel/pipeline/overrides.hpp>
+#include <keel/pipeline/pipeline_description.hpp>
 #include <keel/telemetry/sink.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -90,6 +94,13 @@ struct rules_of_step
     rules judges;
 };
 
+/// A bulkhead that has operations run elsewhere.
+struct elsewhere
+{
+    run_on where;
+    std::size_t step;
+};
+
 /// What a pipeline is made of. Does not change once the pipeline is built, and is shared by its calls.
 struct plan
 {
@@ -99,6 +110,9 @@ struct plan
     std::vector<any_step> steps; ///< Outermost first.
     rules judges;
     std::vector<rules_of_step> own_judges;
+    std::optional<bool> idempotent;
+    std::vector<lint_rule> accepted; ///< Findings that are meant.
+    std::optional<elsewhere> runs; ///< By the innermost that says so. Nothing: on the caller's executor.
     bool may_abandon = false;
     bool has_fallback = false;
 
@@ -108,7 +122,11 @@ struct plan
     void add(std::shared_ptr<gate> g) { steps.emplace_back(gate_step{not_null(std::move(g))}); }
     void add(std::shared_ptr<loop const> l) { steps.emplace_back(loop_step{not_null(std::move(l))}); }
     void add(circuit_breaker const& p) { add(p.as_gate()); }
-    void add(bulkhead const& p) { add(p.as_gate()); }
+    void add(bulkhead const& p)
+    {
+        if (p.runs_on()) runs = elsewhere{*p.runs_on(), steps.size()};
+        add(p.as_gate());
+    }
     void add(rate_limiter const& p) { add(p.as_gate()); }
     void add(retry const& p) { steps.emplace_back(retry_step{p.options(), p.budget()}); }
     void add(fallback const& p)
@@ -129,6 +147,9 @@ struct plan
         for (auto const& j : p.judges()) own.judges.add(j);
         add(p.policy());
     }
+    /// Whether an operation may go on when the frame of its call is gone, and so must own what it uses.
+    bool may_outlive_call() const noexcept { return may_abandon || runs.has_value(); }
+
     /// The steps of another pipeline, in place of it. Its classifiers judge the types that have none here.
     void add(plan const& inner);
 
@@ -140,6 +161,11 @@ private:
         return p;
     }
 };
+
+pipeline_description describe(plan const&);
+std::vector<lint_finding> lint(plan const&);
+/// Does what is to be done about the findings. \throws questionable_pipeline
+void inspect(plan const&, on_finding);
 
 /// What one call is made by: the pipeline's plan, and what this caller wants otherwise.
 struct terms

@@ -1,0 +1,3 @@
+#pragma once
+
+#include <keel/async/graceful_stop.hpp>

@@ -1,0 +1,62 @@
+#include <keel/async/detail/errand.hpp>
+
+#include <keel/async/detail/runtime.hpp>
+
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/post.hpp>
+
+namespace keel::detail {
+
+// Under the lock: whoever waits withdraws under it too, so here it is still alive. `wake` only posts.
+void errand_base::finish() noexcept
+{
+    std::lock_guard lock(mutex_);
+    if (std::exchange(over_, true)) return;
+    strand_.reset();
+    if (auto* const who = std::exchange(waiting_, nullptr)) who->wake();
+}
+
+bool errand_base::waited_for_by(parking* who)
+{
+    std::lock_guard lock(mutex_);
+    waiting_ = over_ ? nullptr : who;
+    return !over_;
+}
+
+// Under the lock, too: while the errand is not over, the strand's context has not gone away.
+void errand_base::cancel()
+{
+    std::unique_lock lock(mutex_);
+    if (over_ || std::exchange(cancel_wanted_, true)) return;
+    if (strand_) return asio::post(*strand_, [self = shared_from_this()] { self->cancel_here(); });
+    lock.unlock();
+    finish();
+}
+
+void errand_base::cancel_here()
+{
+    if (auto* const where = where_.get()) where->cancel(asio::cancellation_type::terminal);
+}
+
+void errand_base::bearer::begin(asio::any_io_executor const& strand) &&
+{
+    auto& errand = *of_;
+    auto lease = scope_lease(runtime::of(strand).scopes());
+    {
+        std::lock_guard lock(errand.mutex_);
+        if (errand.over_) return;
+        errand.strand_ = strand;
+        errand.where_ = lease.ref();
+    }
+    lease->context = std::move(errand.context_);
+    auto& where = *lease;
+    errand.spawn(in_scope(strand, lease.ref()), where, end(std::move(*this), std::move(lease)));
+}
+
+void errand_wait::dropped() noexcept
+{
+    what_->waited_for_by(nullptr);
+    what_->cancel();
+}
+
+} // namespace keel::detail

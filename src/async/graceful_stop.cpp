@@ -1,0 +1,92 @@
+#include <keel/async/graceful_stop.hpp>
+
+#include <keel/async/detail/live_calls.hpp>
+#include <keel/async/detail/parking.hpp>
+#include <keel/async/detail/runtime.hpp>
+#include <keel/async/sleep.hpp>
+#include <keel/core/error.hpp>
+
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace keel {
+namespace {
+
+/// Waits until no call is left, or for as long as it may.
+class farewell final : public detail::parking
+{
+public:
+    farewell(asio::any_io_executor const& executor, detail::live_calls& calls)
+        : parking(executor, detail::runtime::of(executor)),
+          calls_(calls)
+    {}
+
+    void begin(time_point until)
+    {
+        arm(until, context().time().now());
+        calls_.when_empty([this] { wake(); });
+    }
+    bool was_cancelled() const noexcept { return cancelled_; }
+
+private:
+    // The calls may leave on other threads: whoever takes the word back is the one that resumes.
+    void reached() override
+    {
+        if (calls_.forget_when_empty()) resume();
+    }
+    void cancelled() override
+    {
+        cancelled_ = true;
+        if (calls_.forget_when_empty()) wake();
+    }
+    void dropped() noexcept override { calls_.forget_when_empty(); }
+
+    detail::live_calls& calls_;
+    bool cancelled_ = false;
+};
+
+asio::awaitable<void> wait(detail::live_calls& calls, duration at_most)
+{
+    auto const executor = co_await asio::this_coro::executor;
+    if (calls.size() == 0 || at_most <= duration::zero()) co_return;
+    farewell last(executor, calls);
+    auto const until = saturating_add(now(executor), at_most);
+    last.begin(until);
+    co_await last.async_park(asio::deferred);
+    if (last.was_cancelled()) throw boost::system::system_error(error_code(asio::error::operation_aborted));
+}
+
+} // namespace
+
+graceful_stop::graceful_stop(asio::execution_context& context) : home_(&detail::runtime::of(context))
+{
+    home_->keep_track_of_calls();
+}
+
+std::size_t graceful_stop::calls() const { return home_->live()->size(); }
+
+asio::awaitable<drain_report> graceful_stop::drain(drain_options options) const
+{
+    auto& calls = *home_->live();
+    auto const began = home_->time().now();
+    calls.close();
+    co_await wait(calls, options.grace);
+    if (calls.size() > 0) {
+        calls.call_off_all();
+        co_await wait(calls, options.unwind);
+    }
+    auto const ended = calls.ended();
+    drain_report report;
+    report.finished = ended.by_themselves;
+    report.cancelled = ended.called_off;
+    report.left = calls.size();
+    report.took = saturating_sub(home_->time().now(), began);
+    co_return report;
+}
+
+} // namespace keel

@@ -1,0 +1,68 @@
+#include <keel/pipeline/detail/custody.hpp>
+
+#include <keel/pipeline/detail/plan.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+#include <variant>
+
+namespace keel::detail {
+namespace {
+
+template <class Step>
+bool is_only_here(Step const& step, plan const& in)
+{
+    auto const same = [&](any_step const& other) {
+        auto const* const s = std::get_if<Step>(&other);
+        return s && s->held == step.held;
+    };
+    return step.held.use_count() <= std::count_if(in.steps.begin(), in.steps.end(), same);
+}
+
+struct state_to_keep
+{
+    plan const& in;
+    time_point now;
+
+    template <class Step>
+        requires requires(Step const& s) { s.held->state_to_keep(time_point()); }
+    std::string_view operator()(Step const& s) const
+    {
+        return is_only_here(s, in) ? s.held->state_to_keep(now) : std::string_view();
+    }
+
+    std::string_view operator()(retry_step const& s) const
+    {
+        return s.budget && !s.budget->is_shared() ? s.budget->state_to_keep(now) : std::string_view();
+    }
+
+    std::string_view operator()(timeout_step const&) const { return {}; }
+    std::string_view operator()(fallback_step const&) const { return {}; }
+};
+
+} // namespace
+
+pipeline custody::own_copy(pipeline const& p)
+{
+    auto const& plan = *p.terms_->by;
+    return pipeline(pipeline_options{.name = plan.name, .sink = plan.sink}, p);
+}
+
+bool custody::is_in_use(pipeline const& p) noexcept
+{
+    return p.terms_.use_count() > 1 || p.terms_->by.use_count() > 1;
+}
+
+std::vector<kept_state> custody::state_of(pipeline const& p, time_point now)
+{
+    std::vector<kept_state> found;
+    auto const& plan = *p.terms_->by;
+    for (auto const& step : plan.steps) {
+        auto const state = std::visit(state_to_keep{plan, now}, step);
+        if (!state.empty()) found.push_back({std::string(name_of(step)), std::string(state)});
+    }
+    return found;
+}
+
+} // namespace keel::detail

@@ -1,0 +1,20 @@
+#pragma once
+
+/// Promises that are known not to hold yet. Each switches the check of one promise to what does hold; set it
+/// to false when the defect is mended, and remove it.
+namespace keel::simulated::known {
+
+/// A reservation that is given back lets a later call be admitted at the same moment as one that has reserved
+/// already, so that more calls start in an interval than `burst + t * permits / per`.
+inline constexpr bool given_back_reservations_overbook = true;
+
+/// A cancellation that is sent while the context is not running, to a call that runs its operation under a
+/// timeout, is posted with a bare pointer to the attempt's signal; if the attempt ends first, the pointer
+/// dangles. So the sweep sends its cancellations from a handler.
+inline constexpr bool cancelling_from_outside_is_unsafe = true;
+
+/// Where a limit cuts an operation short in place (in a scope), the pipeline cannot tell its own cancellation
+/// from a partial or total one that the caller sent while the operation unwound, and forgets both.
+inline constexpr bool partial_cancellation_can_be_lost_in_place = true;
+
+} // namespace keel::simulated::known
