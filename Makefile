@@ -3,7 +3,6 @@
 
 JOBS ?= 2
 ROUNDS ?= 5
-PROVE := $(if $(wildcard .ci/prove),.ci/prove,.ci/run asan tsan clang)
 
 .PHONY: help demo test bench bench-peers bench-page bench-programs prove clean
 
@@ -13,7 +12,7 @@ help:
 	@echo "make bench   measure what a call through each policy costs, beside plain Asio"
 	@echo "make bench-peers   the same beside tower, Go and Node too, as far as they can be had here"
 	@echo "make bench-page    the same, kept in bench/results and in the tables of docs/performance.md"
-	@echo "make prove   run the tests under address, undefined and thread sanitizers, and with clang"
+	@echo "make prove   the long proofs: sanitizers, figures, simulation, sweep, fuzzing, mutation (hours)"
 	@echo "make clean   remove all that was built"
 	@echo "Add JOBS=n to compile with n processes (now $(JOBS)), ROUNDS=n to measure n times (now $(ROUNDS))."
 
@@ -54,7 +53,7 @@ bench-programs:
 
 prove:
 	cmake/install_packages.sh ci
-	JOBS=$(JOBS) $(PROVE)
+	JOBS=$(JOBS) .ci/prove
 
 clean:
 	rm -rf build

@@ -226,6 +226,11 @@ sample sample_from(source const& s, std::size_t kind)
         f.emplace_back("took", to_string(s.time));
         add_error(f, s);
         return {t::call_ended{s.by(), s.number, s.one, s.two, s.error(), s.time}, f};
+    case 10:
+        f = begun("questionable_composition", s);
+        f.emplace_back("rule", s.one);
+        f.emplace_back("text", s.two);
+        return {t::questionable_composition{s.by(), s.one, s.two}, f};
     default: return {t::orphan_ended{s.by()}, begun("orphan_ended", s)};
     }
 }

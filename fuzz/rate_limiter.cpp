@@ -104,12 +104,14 @@ private:
 
         switch (answer.what) {
         case admission::kind::granted:
-            law(answer.pass == grant{0, now, weight}, "a granted call is granted now, with its weight");
+            law(answer.pass.at == now && answer.pass.weight == weight,
+                "a granted call is granted now, with its weight");
             law(max_wait.count() >= 0, "a call with less than no time is refused");
             return enter({answer.pass, now});
         case admission::kind::wait_until:
-            law(answer.pass == grant{0, now, weight}, "a reservation has its weight");
             law(answer.at && *answer.at > now, "a reservation is for later");
+            law(answer.pass.at == *answer.at && answer.pass.weight == weight,
+                "a reservation knows its time and its weight");
             law(saturating_sub(*answer.at, now) <= max_wait, "no reservation is further away than max_wait");
             told_ = *answer.at;
             return enter({answer.pass, *answer.at});
@@ -148,10 +150,11 @@ private:
             pending_.begin() +
             static_cast<std::ptrdiff_t>(in_.below(std::min<std::size_t>(256, pending_.size())));
         auto const before = limiter_.snapshot(time_.now()).available;
+        auto const same = [&](entry const& e) { return e.pass == given_back->pass; };
         limiter_.withdraw(given_back->pass, time_.now());
         twin_.withdraw(given_back->pass, time_.now());
         law(limiter_.snapshot(time_.now()).available >= before, "what is given back is not lost");
-        withdrawn_ += given_back->pass.weight;
+        entries_.erase(std::find_if(entries_.begin(), entries_.end(), same));
         pending_.erase(given_back);
     }
 
@@ -162,12 +165,11 @@ private:
         for (auto const& from : entries_) check_rate(from.at, e.at);
     }
 
-    /// Over [first, last] no more than `burst + t * permits / per`. What was withdrawn is counted here as
-    /// let in, and has made room for as much again.
+    /// Over [first, last] no more than `burst + t * permits / per`. What was withdrawn never starts.
     void check_rate(time_point first, time_point last) const
     {
         if (first > last || last == time_point::max()) return;
-        wide inside = -withdrawn_;
+        wide inside = 0;
         for (auto const& e : entries_)
             if (e.at >= first && e.at <= last) inside += e.pass.weight;
         auto const span = wide((last - first).count()) + 1; // starts are rounded up to whole nanoseconds
@@ -201,7 +203,6 @@ private:
     policy::rate_limiter twin_;
     std::vector<entry> entries_{};
     std::vector<entry> pending_{};
-    wide withdrawn_ = 0;
     time_point told_{};
 };
 

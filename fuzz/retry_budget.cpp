@@ -237,6 +237,9 @@ private:
             law(seen.active_calls == model_.calls() && seen.active_retries == model_.running(),
                 "it counts what is in flight");
         law(budget_.is_full() == model_.is_full(), "it is full exactly when it holds all it can");
+        law(budget_.is_spent(now) == (!model_.grants(retry_cause::timeout, now) &&
+                                      model(budget_.options()).grants(retry_cause::timeout, now)),
+            "it is spent when it refuses what a new one would grant");
         law(budget_.counts_calls() == model_.counts_calls(), "two kinds count calls");
         law(seen.tokens_milli == model_.milli(), "it holds the tokens that were paid in and not spent");
         if (!std::holds_alternative<retry_cost>(kind) || budget_.cost(retry_cause::error) > 0)

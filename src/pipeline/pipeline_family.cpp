@@ -278,13 +278,14 @@ private:
         return !list.empty() && saturating_sub(now, list.back()->asked) >= limit;
     }
 
-    /// Up to `most` idle entries from the cold end of a list. One that is found in use counts as asked for.
+    /// Up to `most` idle entries among the last `stretch` of a list, coldest first. One that is found in use
+    /// counts as asked for.
     template <class Wanted>
     std::vector<candidate> coldest(std::list<entry_ptr> const& list, std::size_t most, Wanted wanted,
-                                   time_point now)
+                                   time_point now, std::size_t stretch = all)
     {
         std::vector<candidate> chosen;
-        auto left = list.size();
+        auto left = std::min(list.size(), stretch);
         for (auto at = list.end(); left > 0 && chosen.size() < most; --left) {
             auto& e = **std::prev(at);
             if (!wanted(e)) break;
@@ -358,10 +359,14 @@ private:
         auto const any = [](entry const&) { return true; };
         auto const choose = [&](std::list<entry_ptr> const& from) {
             std::lock_guard lock(mutex_);
-            return coldest(from, some, any, now);
+            return coldest(from, some, any, now, some);
         };
-        for (auto c = choose(shelf_.recent()); !c.empty(); c = choose(shelf_.recent()))
+        // In stretches, so that others get the lock in between. Whom one has stepped over is not at the cold
+        // end any more.
+        for (auto left = snapshot().entries; left > 0; left -= std::min(left, some)) {
+            auto c = choose(shelf_.recent());
             if (settle(look_at(std::move(c), now), removal_cause::room, 1, now) > 0) return true;
+        }
         auto kept = look_at(choose(shelf_.kept()), now);
         if (settle(kept, removal_cause::room, 1, now) > 0 || lose_first(kept, now)) return true;
         std::lock_guard lock(mutex_);

@@ -717,6 +717,42 @@ TEST(pipeline_family, asks_policies_without_its_lock)
     EXPECT_TRUE(hosts->remove("d", t0) || !hosts->contains("d"));
 }
 
+TEST(pipeline_family, keeps_an_entry_that_is_asked_for_while_its_policies_are_looked_at)
+{
+    class asking final : public gate
+    {
+    public:
+        explicit asking(std::optional<pipeline_family> const& of) : of_(of) {}
+        std::string_view name() const noexcept override { return "asking"; }
+        admission admit(visit const&) override { return admission::granted({}); }
+        void settle(grant, verdict, visit const&) noexcept override {}
+        std::string_view state_to_keep(time_point) const noexcept override
+        {
+            (void)of_->try_get("a", t0);
+            return "";
+        }
+
+    private:
+        std::optional<pipeline_family> const& of_;
+    };
+    std::optional<pipeline_family> hosts;
+    hosts.emplace(holding(2), [&](std::string_view) {
+        return pipeline{std::shared_ptr<gate>(std::make_shared<asking>(hosts))};
+    });
+    (void)hosts->get("a", t0);
+    EXPECT_EQ(hosts->sweep(t0 + 10min), 0u);
+    EXPECT_TRUE(hosts->contains("a"));
+}
+
+TEST(pipeline_family, may_give_many_keys_one_and_the_same_pipeline)
+{
+    pipeline const gold{bulkhead{}};
+    pipeline_family const tenants(holding(2), [&](std::string_view) { return gold; });
+    for (auto const* key : {"a", "b", "c", "d"}) EXPECT_TRUE(tenants.try_get(key, t0));
+    EXPECT_EQ(tenants.snapshot().entries, 2u);
+    EXPECT_EQ(tenants.snapshot().displaced, 2u);
+}
+
 // --- threads
 
 TEST(pipeline_family, gives_two_threads_that_ask_for_the_same_new_key_the_same_pipeline)

@@ -33,6 +33,7 @@ TEST(fallback, a_life_answers_with_the_first_alternative_that_matches)
     f.add(error_code(errc::rate_limited));
     f.add(error_condition(condition::rejected));
     f.add(any_failure{});
+    EXPECT_EQ(f.snapshot().alternatives, 3U);
     EXPECT_EQ(choose(f, errc::rate_limited), 0U);
     EXPECT_EQ(choose(f, errc::circuit_open), 1U);
     EXPECT_EQ(choose(f, errc::timed_out), 2U);

@@ -511,6 +511,23 @@ TEST(retry_budget, a_success_changes_nothing_while_the_tokens_are_all_there)
     EXPECT_TRUE(priced.is_full());
 }
 
+TEST(retry_budget, is_spent_when_it_refuses_what_a_new_one_would_grant)
+{
+    budget bucket(of(success_bucket{2, 0.5}));
+    EXPECT_FALSE(bucket.is_spent(start));
+    EXPECT_EQ(drain(bucket), 2U);
+    EXPECT_TRUE(bucket.is_spent(start));
+
+    budget priced(of(retry_cost{10, 1, 6}));
+    EXPECT_TRUE(priced.try_retry(retry_cause::timeout, start));
+    EXPECT_TRUE(priced.is_spent(start)) << "the dearest retry is asked about";
+    EXPECT_TRUE(try_retry(priced));
+
+    budget never(of(concurrency_share{0.5, 0}));
+    EXPECT_FALSE(try_retry(never));
+    EXPECT_FALSE(never.is_spent(start)) << "a new one would refuse, too";
+}
+
 TEST(retry_budget, a_success_never_changes_a_window_or_a_share)
 {
     for (auto const& options : {of(ratio_window{}), of(concurrency_share{})}) {

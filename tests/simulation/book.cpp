@@ -274,6 +274,7 @@ void book::check_who_ended(call_record const& record, stack const& s, std::uint3
                 "was cancelled, and has another's error");
         require(seen.verdict == verdict::ignored, call, "was cancelled, and counts as something");
         break;
+    case ended_by::shutdown: require(false, call, "was ended by a stop that nobody asked for"); break;
     case ended_by::predicate:
         require(seen.threw && !seen.value, call, "was ended by a predicate that did not throw");
         break;

@@ -37,6 +37,28 @@ struct entry
     }
     void operator()(telemetry::fell_back const& e) const { begin("fell_back", e.by).add("error", e.error); }
     void operator()(telemetry::orphan_ended const& e) const { begin("orphan_ended", e.by); }
+    void operator()(telemetry::circuit_reset const& e) const { begin("circuit_reset", e.by); }
+    void operator()(telemetry::circuit_ignored const& e) const { begin("circuit_ignored", e.by); }
+    void operator()(telemetry::attempt_ended const& e) const
+    {
+        begin("attempt_ended", e.by)
+            .add("attempt", e.attempt)
+            .add("verdict", e.verdict)
+            .add("took", e.took.count());
+        log.add("error", e.error);
+    }
+    void operator()(telemetry::call_ended const& e) const
+    {
+        begin("call_ended", e.by)
+            .add("attempts", e.attempts)
+            .add("ended_by", e.ended_by)
+            .add("took", e.took.count());
+        log.add("error", e.error);
+    }
+    void operator()(telemetry::questionable_composition const& e) const
+    {
+        begin("questionable_composition", e.by).add("rule", e.rule);
+    }
 
     event_log& begin(std::string_view kind, telemetry::origin const& by) const
     {

@@ -105,11 +105,11 @@ public:
     template <class... Result>
     void operator()(std::exception_ptr thrown, Result... result)
     {
-        asio::get_associated_cancellation_slot(handler_).clear();
         auto const executor = std::move(work_);
         auto const allocator = asio::get_associated_allocator(handler_);
         auto complete = [handler = std::move(handler_), thrown = std::move(thrown),
                          ... result = std::move(result)]() mutable {
+            asio::get_associated_cancellation_slot(handler).clear(); // its signal is emitted on this executor
             std::move(handler)(std::move(thrown), std::move(result)...);
         };
         asio::dispatch(executor, asio::bind_allocator(allocator, std::move(complete)));
@@ -189,7 +189,8 @@ concept spawnable = requires { typename spawned<std::decay_t<Work>>::type; };
 /// until
 ///                 the coroutine has ended. `T` must be default-constructible.
 /// \param token    any completion token for `void(std::exception_ptr, T)`. Its executor, allocator and
-///                 cancellation slot are honoured; cancelling ends the coroutine as it does with Asio's.
+///                 cancellation slot are honoured; cancelling ends the coroutine as it does with Asio's. The
+///                 signal must be emitted on the token's executor.
 /// \param context  what the scope's calls may know. A deadline in it is inherited by every pipeline inside,
 /// which
 ///                 ends its calls by it; it does not by itself cut short what runs outside of pipelines.

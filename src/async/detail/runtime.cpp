@@ -1,5 +1,6 @@
 #include <keel/async/detail/runtime.hpp>
 
+#include <keel/async/detail/live_calls.hpp>
 #include <keel/async/detail/parking.hpp>
 
 #include <boost/asio/execution/context.hpp>

@@ -1,5 +1,7 @@
 #include <keel/pipeline/detail/call.hpp>
 
+#include <keel/async/detail/live_calls.hpp>
+
 #include <boost/asio/error.hpp>
 
 #include <algorithm>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <keel/async/detail/live_call.hpp>
+
 #include <boost/asio/any_io_executor.hpp>
 
 #include <cstddef>
@@ -11,21 +13,6 @@
 namespace keel::detail {
 
 namespace asio = boost::asio;
-
-/// A call that can be told to stop because its context is to end.
-class live_call
-{
-public:
-    /// On the call's executor, while it is suspended. The call may end inside.
-    virtual void call_off() = 0;
-
-protected:
-    ~live_call() = default;
-
-private:
-    friend class live_calls;
-    std::uint64_t number_ = 0; ///< 0: not among the live calls.
-};
 
 /// The calls of one context that are on their way. Exists only where somebody wants to stop gracefully; for
 /// the others a call costs one look at a null pointer. Thread-safe.

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <keel/async/detail/live_calls.hpp>
 #include <keel/async/detail/scope.hpp>
 #include <keel/async/time_source.hpp>
 #include <keel/core/chance.hpp>
@@ -16,6 +15,7 @@
 
 namespace keel::detail {
 
+class live_calls;
 class parking;
 
 /// What Keel keeps per execution context: the time source, the source of chance, and the coroutines it has

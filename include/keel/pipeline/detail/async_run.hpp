@@ -17,7 +17,6 @@
 #include <boost/asio/system_executor.hpp>
 
 #include <exception>
-#include <future>
 #include <optional>
 #include <stdexcept>
 #include <type_traits>
@@ -107,8 +106,9 @@ template <class R>
 inline constexpr bool is_awaited_later = true;
 template <>
 inline constexpr bool is_awaited_later<void> = false;
-template <class T>
-inline constexpr bool is_awaited_later<std::future<T>> = false;
+template <class Future>
+    requires requires(Future& f) { f.wait(); }
+inline constexpr bool is_awaited_later<Future> = false;
 
 } // namespace keel::detail
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <keel/async/detail/attempt.hpp>
-#include <keel/async/detail/live_calls.hpp>
+#include <keel/async/detail/live_call.hpp>
 #include <keel/async/detail/parking.hpp>
 #include <keel/async/detail/scope.hpp>
 #include <keel/async/gate.hpp>
