@@ -23,14 +23,15 @@ bool errand_base::waited_for_by(parking* who)
     return !over_;
 }
 
-// Under the lock, too: while the errand is not over, the strand's context has not gone away.
+// Under the lock, too: while the errand is not over, the strand's context has not gone away, and an errand
+// that has not begun must be over before it can begin.
 void errand_base::cancel()
 {
-    std::unique_lock lock(mutex_);
+    std::lock_guard lock(mutex_);
     if (over_ || std::exchange(cancel_wanted_, true)) return;
     if (strand_) return asio::post(*strand_, [self = shared_from_this()] { self->cancel_here(); });
-    lock.unlock();
-    finish();
+    over_ = true;
+    if (auto* const who = std::exchange(waiting_, nullptr)) who->wake();
 }
 
 void errand_base::cancel_here()
