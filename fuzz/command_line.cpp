@@ -26,13 +26,11 @@ constexpr std::array<example::option, 4> known{{
     {"quiet", nullptr, nullptr, "", "Say nothing."},
 }};
 
-/// Boost 1.81 never returns from the message about an unknown option that is named like one of that message's
-/// own placeholders: `--%original_token%`.
+/// Boost 1.81 never returns from the message about an unknown option when it, or its value, holds one of that
+/// message's own placeholders: `--%original_token%`.
 void leave_out_placeholders(std::string& argument)
 {
-    auto const name_end =
-        argument.begin() + static_cast<std::ptrdiff_t>(std::min(argument.find('='), argument.size()));
-    if (argument.starts_with("--")) std::replace(argument.begin(), name_end, '%', '?');
+    if (argument.starts_with("--")) std::replace(argument.begin(), argument.end(), '%', '?');
 }
 
 std::vector<std::string> arguments_from(std::string_view text)
