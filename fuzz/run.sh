@@ -1,8 +1,9 @@
 #!/bin/sh
 # Fuzzes each target for so many seconds: run.sh [SECONDS] [TARGET...]
 # Without SECONDS: $FUZZ_SECONDS, or 30. Without TARGET: all. The programs are those of the preset `fuzz`, or in
-# $FUZZ_PROGRAMS. What it finds new goes to corpus/TARGET beside the programs, and an input that breaks a law to
-# corpus/TARGET.broken. Fails when a law was broken.
+# $FUZZ_PROGRAMS. Chance begins at $FUZZ_SEED, or 1: short runs look at much the same inputs each time. What it finds
+# new goes to corpus/TARGET beside the programs, and an input that breaks a law to corpus/TARGET.broken. Fails when a
+# law was broken.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,7 +19,7 @@ fuzz() # TARGET
 {
     finds=$programs/corpus/$1
     mkdir -p "$finds" "$finds.broken"
-    set -- "$1" -max_total_time="$seconds" -max_len=1024 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+    set -- "$1" -seed="${FUZZ_SEED:-1}" -max_total_time="$seconds" -max_len=1024 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
         -verbosity=0 -artifact_prefix="$finds.broken/" "$finds" "$here/corpus/$1"
     [ ! -f "$here/dictionaries/$1" ] || set -- "$@" -dict="$here/dictionaries/$1"
     program=$programs/fuzz_$1
