@@ -59,8 +59,7 @@ void live_calls::call_off_all()
             them.emplace_back(number, e.executor);
         }
     }
-    for (auto const& [number, executor] : them)
-        asio::post(executor, [this, id = number] { call_off(id); });
+    for (auto const& [number, executor] : them) asio::post(executor, [this, id = number] { call_off(id); });
 }
 
 // On the call's executor, where alone it can end: it is still there when the lock is gone.

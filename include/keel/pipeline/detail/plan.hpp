@@ -112,7 +112,7 @@ struct plan
     std::vector<rules_of_step> own_judges;
     std::optional<bool> idempotent;
     std::vector<lint_rule> accepted; ///< Findings that are meant.
-    std::optional<elsewhere> runs; ///< By the innermost that says so. Nothing: on the caller's executor.
+    std::optional<elsewhere> runs;   ///< By the innermost that says so. Nothing: on the caller's executor.
     bool may_abandon = false;
     bool has_fallback = false;
 
