@@ -41,7 +41,7 @@ public:
         if (auto const generation = closed_in_.load(std::memory_order_acquire); generation != not_closed)
             return admission::granted({generation, timeless_ ? time_point{} : v.now(), 1});
         auto const answer = change(v.now(), v, [&] { return machine_.admit(v.now()); });
-        if (answer.what == admission::kind::refused && v.pipeline.empty()) tell_refused(answer, v);
+        if (answer.what == admission::kind::refused && v.from.pipeline.empty()) tell_refused(answer, v);
         return answer;
     }
 
@@ -112,7 +112,7 @@ private:
         if (before == after) return answer;
         auto const own = sink_;
         lock.unlock();
-        announce({before, after, now}, v, own ? own.get() : v.observer);
+        announce({before, after, now}, v, own ? own.get() : v.from.observer);
         return answer;
     }
 
@@ -152,7 +152,7 @@ private:
     void tell_ignored(visit const& v) const noexcept
     {
         auto const own = observer();
-        auto* const to = own ? own.get() : v.observer;
+        auto* const to = own ? own.get() : v.from.observer;
         if (to) telemetry::emit(to, telemetry::circuit_ignored{v.by(name())});
     }
 

@@ -229,7 +229,8 @@ TEST(circuit_breaker_handle, its_own_sink_hears_instead_of_the_callers)
     recorder of_the_pipeline;
     auto const fail_for_the_pipeline = [&](time_point now) {
         moment at(now);
-        visit const v{.now = at, .pipeline = "payments", .observer = &of_the_pipeline};
+        call_origin const from{.pipeline = "payments", .observer = &of_the_pipeline};
+        visit const v{.now = at, .from = from};
         auto const pass = gate->admit(v).pass;
         gate->settle(pass, verdict::failure, v);
     };

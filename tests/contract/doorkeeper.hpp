@@ -85,7 +85,8 @@ public:
     void settle(grant pass, verdict what, visit const& v) noexcept override
     {
         if (wrong_ == fault::tells_no_time)
-            telemetry::emit(v.observer, telemetry::orphan_ended{{v.pipeline, name(), time_point{}}});
+            telemetry::emit(v.from.observer,
+                            telemetry::orphan_ended{{v.from.pipeline, name(), time_point{}}});
         if (wrong_ == fault::gives_back_by_a_post && what == verdict::ignored) {
             asio::post(*context_, [this] {
                 std::lock_guard lock(mutex_);

@@ -136,12 +136,12 @@ struct initiate_in_scope
     {
         using T = typename spawned<Work>::type;
         auto& home = runtime::of(executor);
-        auto lease = scope_lease(home.scopes());
+        auto lease = scope_lease(home.scopes(), executor);
         auto const where = lease.ref();
         inherit(context, scope_of(executor).get());
         lease->context = std::move(context);
 
-        auto const own = in_scope(executor, where);
+        auto const own = lease->executor;
         if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected())
             slot.assign([own, where](asio::cancellation_type type) {
                 asio::dispatch(own, [where, type] {

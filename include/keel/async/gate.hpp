@@ -28,6 +28,21 @@ protected:
     ~turn_waiter() = default;
 };
 
+/// Whose call it is, as events tell it.
+struct call_origin
+{
+    /// The pipeline's name. Empty when the policy is used without one.
+    std::string_view pipeline{};
+    /// Which pipeline of that name it is, and what the caller calls the operation, if they say.
+    std::string_view instance{};
+    std::string_view operation{};
+
+    /// Hears of a state change that the call causes, unless the gate has a sink of its own. May be null.
+    telemetry::sink* observer = nullptr;
+};
+
+inline constexpr call_origin no_pipeline{};
+
 /// What a gate is told of the call that stands before it. Valid during the gate's function only.
 struct visit
 {
@@ -40,19 +55,12 @@ struct visit
     /// How many units of the gate's capacity the call takes.
     std::uint32_t weight = 1;
 
-    /// The pipeline's name. Empty when the policy is used without one.
-    std::string_view pipeline{};
-    /// Which pipeline of that name it is, and what the caller calls the operation, if they say.
-    std::string_view instance{};
-    std::string_view operation{};
-
-    /// Hears of a state change that the visit causes, unless the gate has a sink of its own. May be null.
-    telemetry::sink* observer = nullptr;
+    call_origin const& from = no_pipeline;
 
     /// Who reports what this visit causes.
     telemetry::origin by(std::string_view policy) const noexcept
     {
-        return {pipeline, policy, now(), instance, operation};
+        return {from.pipeline, policy, now(), from.instance, from.operation};
     }
 };
 

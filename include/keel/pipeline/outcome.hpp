@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,27 @@ enum class ended_by : std::uint8_t
 
 std::string_view to_string(ended_by) noexcept;
 
+/// The name of a policy: a view that keeps alive what it looks at. Empty: no policy.
+class policy_name
+{
+public:
+    policy_name() = default;
+    policy_name(std::shared_ptr<void const> keeps, std::string_view name) noexcept
+        : keeps_(std::move(keeps)),
+          name_(name)
+    {}
+
+    std::string_view view() const noexcept { return name_; }
+    operator std::string_view() const noexcept { return name_; }
+    bool empty() const noexcept { return name_.empty(); }
+
+    friend bool operator==(policy_name const& a, std::string_view b) noexcept { return a.name_ == b; }
+
+private:
+    std::shared_ptr<void const> keeps_;
+    std::string_view name_;
+};
+
 /// How a call went, apart from its result.
 struct call_report
 {
@@ -43,7 +65,7 @@ struct call_report
     /// Why the outermost retry stopped.
     retry_stop stopped = retry_stop::none;
     /// The `name` of the policy that ended the call; empty when the operation or the caller did.
-    std::string policy{};
+    policy_name policy{};
 };
 
 /// The end of a call in one sentence, for logs and people. Never for code: the words may change.

@@ -221,7 +221,7 @@ private:
         using T = typename detail::operation_of<function>::awaited;
         auto call = [by = terms_, fn = function(std::forward<Fn>(fn))]() mutable {
             return detail::drive<detail::as_outcome, T>(
-                by, detail::operation<function>(std::in_place, std::move(fn)));
+                {}, by, detail::operation<function>(std::in_place, std::move(fn)));
         };
         using initiated = decltype(asio::async_initiate<Token, void(outcome<T>)>(
             detail::initiate_call<T, Where>{std::move(where)}, token, std::move(call)));
@@ -242,8 +242,9 @@ private:
             "keel::take(name) to move it.");
         using made = detail::operation_of<std::decay_t<Fn>, typename detail::stored_argument<Args>::type...>;
         return detail::drive<Edge, typename made::awaited>(
-            terms_, typename made::type(std::in_place, std::forward<Fn>(fn),
-                                        detail::stored_argument<Args>::unwrap(args)...));
+            {}, terms_,
+            typename made::type(std::in_place, std::forward<Fn>(fn),
+                                detail::stored_argument<Args>::unwrap(args)...));
     }
 
     std::shared_ptr<detail::terms const> terms_;

@@ -42,7 +42,7 @@ void errand_base::cancel_here()
 void errand_base::bearer::begin(asio::any_io_executor const& strand) &&
 {
     auto& errand = *of_;
-    auto lease = scope_lease(runtime::of(strand).scopes());
+    auto lease = scope_lease(runtime::of(strand).scopes(), strand);
     {
         std::lock_guard lock(errand.mutex_);
         if (errand.over_) return;
@@ -51,7 +51,7 @@ void errand_base::bearer::begin(asio::any_io_executor const& strand) &&
     }
     lease->context = std::move(errand.context_);
     auto& where = *lease;
-    errand.spawn(in_scope(strand, lease.ref()), where, end(std::move(*this), std::move(lease)));
+    errand.spawn(where.executor, where, end(std::move(*this), std::move(lease)));
 }
 
 void errand_wait::dropped() noexcept

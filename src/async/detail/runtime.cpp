@@ -3,17 +3,21 @@
 #include <keel/async/detail/live_calls.hpp>
 #include <keel/async/detail/parking.hpp>
 
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/execution/context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/query.hpp>
 
 #include <atomic>
+#include <cstddef>
+#include <utility>
 
 namespace keel::detail {
 namespace {
 
 /// Counts the runtimes that have ended. A remembered runtime is used only while none has: then it, and the
 /// context at its address, still are what they were.
-std::atomic<std::uint64_t> ended{0};
+std::atomic<std::uint64_t> ended_so_far{0};
 
 struct remembered
 {
@@ -22,7 +26,7 @@ struct remembered
     std::uint64_t at = 0;
 };
 
-thread_local remembered last;
+thread_local constinit remembered last;
 
 } // namespace
 
@@ -32,10 +36,12 @@ runtime::runtime(asio::execution_context& context)
     : service(context),
       time_(time_source::of(context)),
       random_(std::random_device{}()),
-      scopes_(std::make_shared<scope_pool>())
+      scopes_(std::make_shared<scope_pool>(*this))
 {}
 
-runtime::~runtime() { ended.fetch_add(1, std::memory_order_release); }
+runtime::~runtime() { ended_so_far.fetch_add(1, std::memory_order_release); }
+
+std::uint64_t runtime::ended() noexcept { return ended_so_far.load(std::memory_order_acquire); }
 
 runtime& runtime::of(asio::any_io_executor const& executor)
 {
@@ -44,7 +50,7 @@ runtime& runtime::of(asio::any_io_executor const& executor)
 
 runtime& runtime::of(asio::execution_context& context)
 {
-    auto const now = ended.load(std::memory_order_acquire);
+    auto const now = ended();
     if (last.context != &context || last.at != now)
         last = {&context, &asio::use_service<runtime>(context), now};
     return *last.found;
@@ -70,23 +76,75 @@ void runtime::seed(std::uint64_t value)
     random_.seed(value);
 }
 
-void runtime::enlist(parking& p)
+// One that is woken before it has parked stays where it is.
+void runtime::enlist(parking& p) noexcept
 {
+    p.listed_ = true;
     std::lock_guard lock(mutex_);
-    p.next_ = parked_;
-    p.previous_ = nullptr;
-    if (parked_) parked_->previous_ = &p;
-    parked_ = &p;
-    p.enlisted_ = true;
+    if (!p.in_) parked_.push_back(p);
 }
 
 void runtime::strike(parking& p) noexcept
 {
-    if (!p.enlisted_) return;
+    if (!std::exchange(p.listed_, false)) return;
     std::lock_guard lock(mutex_);
-    (p.previous_ ? p.previous_->next_ : parked_) = p.next_;
-    if (p.next_) p.next_->previous_ = p.previous_;
-    p.enlisted_ = false;
+    parking_list::remove(p);
+}
+
+void runtime::wake(parking& p)
+{
+    auto const own = plain_executor(p.executor());
+    if (!own) return asio::post(p.executor(), [&p] { p.resume(); });
+    {
+        std::lock_guard lock(mutex_);
+        parking_list::remove(p);
+        woken_.push_back(p);
+        if (std::exchange(continuing_, true)) return;
+    }
+    continue_woken_on(*own);
+}
+
+void runtime::continue_woken_on(asio::io_context::executor_type const& own)
+{
+    using allocator = reserved_block::allocator<std::byte>;
+    asio::post(own, asio::bind_allocator(allocator(for_continuing_), [this, own] { continue_woken(own); }));
+}
+
+void runtime::continue_woken(asio::io_context::executor_type const& own)
+{
+    constexpr auto most_at_once = 64; // then others have their turn
+    struct rest
+    {
+        runtime& of;
+        asio::io_context::executor_type const& own;
+        bool none = false;
+        ~rest()
+        {
+            if (!none) of.continue_woken_on(own);
+        }
+    } left{*this, own};
+
+    for (auto n = 0; n < most_at_once; ++n) {
+        auto* const next = next_woken();
+        if (!next) {
+            left.none = true;
+            return;
+        }
+        next->resume();
+    }
+}
+
+parking* runtime::next_woken() noexcept
+{
+    std::lock_guard lock(mutex_);
+    auto* const next = woken_.first();
+    if (next) {
+        parking_list::remove(*next);
+        next->listed_ = false;
+    } else {
+        continuing_ = false;
+    }
+    return next;
 }
 
 // One at a time and outside the lock: ending a coroutine may end, or park, others.
@@ -97,9 +155,10 @@ void runtime::shutdown()
         parking* next = nullptr;
         {
             std::lock_guard lock(mutex_);
-            next = parked_;
+            next = parked_.first() ? parked_.first() : woken_.first();
+            if (!next) return;
+            parking_list::remove(*next);
         }
-        if (!next) return;
         next->drop();
     }
 }

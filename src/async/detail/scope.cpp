@@ -1,5 +1,6 @@
 #include <keel/async/detail/scope.hpp>
 
+#include <keel/async/detail/runtime.hpp>
 #include <keel/async/detail/scope_executor.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -35,6 +36,15 @@ bool visit_scope_executor(asio::any_io_executor const& executor, Visitor visit)
            try_as(std::type_identity<asio::any_io_executor>());
 }
 
+/// Used only while no runtime has ended since, for then the scope is still there.
+struct remembered
+{
+    scope_ref where{};
+    std::uint64_t at = 0;
+};
+
+thread_local constinit remembered last{};
+
 } // namespace
 
 call_context scope::describe() const
@@ -54,6 +64,7 @@ void scope::retire() noexcept
 {
     generation.fetch_add(1, std::memory_order_release);
     root.slot().clear();
+    executor = {};
     context = {};
     innermost = nullptr;
     slot_ = {};
@@ -66,11 +77,18 @@ scope& scope_pool::take()
     std::lock_guard lock(mutex_);
     if (free_.empty()) {
         if (free_.capacity() == all_.size()) free_.reserve(2 * all_.size() + 1);
-        return all_.emplace_back();
+        return all_.emplace_back(home_);
     }
     auto* const next = free_.back();
     free_.pop_back();
     return *next;
+}
+
+scope_lease::scope_lease(std::shared_ptr<scope_pool> from, asio::any_io_executor const& executor)
+    : pool_(std::move(from)),
+      held_(&pool_->take())
+{
+    held_->executor = in_scope(executor, ref());
 }
 
 void scope_pool::put_back(scope& used) noexcept
@@ -90,8 +108,26 @@ scope_ref scope_of(asio::any_io_executor const& executor) noexcept
 scope* find_scope(asio::any_io_executor const& executor, asio::cancellation_slot const& slot) noexcept
 {
     if (!slot.is_connected()) return nullptr;
-    auto* const found = scope_of(executor).get();
+    auto const named = scope_of(executor);
+    auto* const found = named.get();
+    if (!found || !found->is_of(slot)) return nullptr;
+    last = {named, runtime::ended()};
+    return found;
+}
+
+scope* recall_scope(asio::cancellation_slot const& slot) noexcept
+{
+    if (!slot.is_connected() || last.at != runtime::ended()) return nullptr;
+    auto* const found = last.where.get();
     return found && found->is_of(slot) ? found : nullptr;
+}
+
+std::optional<asio::io_context::executor_type> plain_executor(asio::any_io_executor const& executor) noexcept
+{
+    using plain = asio::io_context::executor_type;
+    if (auto const* const e = executor.target<scope_executor<plain>>()) return e->inner();
+    if (auto const* const e = executor.target<plain>()) return *e;
+    return std::nullopt;
 }
 
 asio::any_io_executor in_scope(asio::any_io_executor const& executor, scope_ref where)

@@ -1,7 +1,5 @@
 #include <keel/pipeline/detail/call.hpp>
 
-#include <keel/async/detail/live_calls.hpp>
-
 #include <boost/asio/error.hpp>
 
 #include <algorithm>
@@ -27,10 +25,11 @@ public:
     ~orphan_luggage()
     {
         moment now(context_.time());
-        auto const v = visit{.now = now, .pipeline = plan_->name, .observer = plan_->sink.get()};
+        auto const from = call_origin{.pipeline = plan_->name, .observer = plan_->sink.get()};
+        auto const v = visit{.now = now, .from = from};
         plan_->orphans.fetch_sub(1, std::memory_order_relaxed);
         for (auto const& [held, pass] : held_) held->settle(pass, verdict::ignored, v);
-        telemetry::emit(v.observer, telemetry::orphan_ended{v.by(name_of(plan_->steps[left_by_]))});
+        telemetry::emit(from.observer, telemetry::orphan_ended{v.by(name_of(plan_->steps[left_by_]))});
     }
 
     void add(std::shared_ptr<gate> held, grant pass) { held_.emplace_back(std::move(held), pass); }
@@ -42,29 +41,17 @@ private:
     std::vector<std::pair<std::shared_ptr<gate>, grant>> held_;
 };
 
-bool is_cancelled(asio::cancellation_state const& state)
-{
-    return state.cancelled() != asio::cancellation_type::none;
-}
-
 } // namespace
 
-call::call(std::shared_ptr<terms const> t, asio::any_io_executor const& executor,
-           asio::cancellation_slot const& own)
-    : parking(executor, runtime::of(executor)),
-      terms_(std::move(t)),
-      plan_(*terms_->by),
+call::call(std::shared_ptr<terms const> const& by, asio::any_io_executor const& executor, scope* in)
+    : parking(executor, in ? in->home : runtime::of(executor)),
+      terms_(by),
+      plan_(*by->by),
       known_to_(context().live()),
-      scope_(find_scope(executor, own)),
+      scope_(in),
       now_(context().time()),
-      visit_{.now = now_,
-             .waiter = this,
-             .weight = terms_->wanted.weight(),
-             .pipeline = plan_.name,
-             .instance = plan_.instance,
-             .operation = terms_->wanted.operation(),
-             .observer = plan_.sink.get()},
-      inherited_(scope_ ? scope_->deadline() : never),
+      visit_{.now = now_, .waiter = this, .weight = by->wanted.weight(), .from = by->origin},
+      inherited_(in ? in->deadline() : never),
       traced_(sink() && sink()->least_severity() == telemetry::severity::debug)
 {
     if (traced_) began_ = now_();
@@ -72,37 +59,23 @@ call::call(std::shared_ptr<terms const> t, asio::any_io_executor const& executor
         rare().slots.resize(plan_.steps.size());
         slots_ = rare_->slots.data();
     }
-    auto const& wanted = terms_->wanted;
-    if (wanted.deadline()) inherited_ = std::min(inherited_, *wanted.deadline());
-    if (wanted.limit()) inherited_ = std::min(inherited_, saturating_add(now_(), *wanted.limit()));
-    if (!wanted.idempotency_key().empty()) idempotency_key = &wanted.idempotency_key();
+    if (by->wanted.wants_anything()) heed(by->wanted);
     until = inherited_;
     if (known_to_ && !known_to_->join(*this, executor, is_inside_another()))
         called_off_ = caller_cancelled_ = true;
 }
 
-call::~call()
+void call::heed(overrides const& wanted)
 {
-    give_everything_back();
-    if (known_to_) known_to_->leave(*this);
+    if (wanted.deadline()) inherited_ = std::min(inherited_, *wanted.deadline());
+    if (wanted.limit()) inherited_ = std::min(inherited_, saturating_add(now_(), *wanted.limit()));
+    if (!wanted.idempotency_key().empty()) idempotency_key = &wanted.idempotency_key();
 }
 
 /// Another call waits for this one, and would not finish without it.
 bool call::is_inside_another() const noexcept
 {
     return scope_ && (scope_->innermost || scope_->context.attempt > 0);
-}
-
-call::action call::next(asio::cancellation_state const& state)
-{
-    caller_cancelled_ = caller_cancelled_ || is_cancelled(state);
-    go_on_after_wait();
-    for (;;) {
-        auto to_do = action::finish;
-        if (stage_ == stage::inward) to_do = walk_in();
-        if (stage_ == stage::outward) to_do = walk_out();
-        if (to_do != action::go_on) return to_do;
-    }
 }
 
 void call::refuse(errc why)
@@ -121,31 +94,6 @@ void call::turned_away(errc why)
 
 // --- the attempt
 // ------------------------------------------------------------------------------------------------
-
-void call::going_in()
-{
-    if (!scope_) return;
-    scope_->enter(*this);
-    if (until == never) return;
-    last_turn_ = false;
-    arm(until, now_());
-}
-
-void call::come_out(asio::cancellation_state state)
-{
-    now_.pass();
-    if (scope_) {
-        disarm();
-        scope_->leave(*this);
-    }
-    if (!std::exchange(wants_cancel, false)) {
-        caller_cancelled_ = caller_cancelled_ || is_cancelled(state);
-    } else if (scope_->is_cancelled_above(*this)) {
-        caller_cancelled_ = true;
-    } else {
-        state.clear();
-    }
-}
 
 call_context call::describe_attempt() const
 {
@@ -176,7 +124,7 @@ void call::watched(asio::cancellation_state const& state)
 {
     now_.pass();
     running_.reset();
-    caller_cancelled_ = caller_cancelled_ || is_cancelled(state);
+    note(state);
 }
 
 void call::means_to(std::size_t step, std::optional<judgement> own)
@@ -234,10 +182,10 @@ void call::leave_behind(std::shared_ptr<attempt_base> const& running)
     auto luggage = std::make_shared<orphan_luggage>(terms_->by, left_by_, context());
     for (auto i = index_; i > left_by_ + 1; --i) {
         auto const* const step = std::get_if<gate_step>(&plan_.steps[i - 1]);
-        auto const* const taken = std::get_if<gate_slot>(&at(i - 1));
+        auto const* const taken = at(i - 1).permit();
         if (!step || !taken || !step->held->holds_capacity()) continue;
-        luggage->add(step->held, taken->pass);
-        at(i - 1) = std::monostate{};
+        luggage->add(step->held, *taken);
+        at(i - 1).clear();
     }
     running->luggage = std::move(luggage);
     auto const expired = std::exchange(expired_, nobody);
@@ -250,15 +198,6 @@ void call::leave_behind(std::shared_ptr<attempt_base> const& running)
 
 // --- how an attempt ends
 // ----------------------------------------------------------------------------------------
-
-void call::conclude(verdict v, keel::ended_by by, step_index step) noexcept
-{
-    verdict_ = v;
-    ended_by_ = by;
-    ended_step_ = step;
-    has_value_ = false;
-    stage_ = stage::outward;
-}
 
 void call::fail_by_policy(errc why, verdict v, keel::ended_by by, step_index step)
 {
@@ -307,7 +246,8 @@ void call::reject(errc why, std::optional<time_point> retry_at)
 /// How long from now nobody need try again, if anybody knows.
 std::optional<duration> call::hint()
 {
-    if (auto const* const own = own_meaning(); own && own->retry_after) return own->retry_after;
+    if (auto const* const own = rare_ ? own_meaning() : nullptr; own && own->retry_after)
+        return own->retry_after;
     if (hint_ || !failure_.retry_at) return hint_;
     return std::max(duration::zero(), saturating_sub(*failure_.retry_at, now_()));
 }
@@ -382,12 +322,12 @@ void call::time_is_up()
 }
 
 /// `nobody`: it is one that the call has inherited.
-call::step_index call::outermost_expired()
+step_index call::outermost_expired()
 {
     if (inherited_ <= now_()) return nobody;
     for (step_index i = 0; i < index_; ++i) {
-        auto const* const slot = std::get_if<timeout_slot>(&at(i));
-        if (slot && slot->own_deadline <= now_()) return i;
+        auto const* const limit = at(i).limit();
+        if (limit && limit->own_deadline <= now_()) return i;
     }
     return nobody;
 }
@@ -395,21 +335,21 @@ call::step_index call::outermost_expired()
 /// The operation takes its time to unwind. Each timeout that has passed has a patience of its own, and each
 /// that has not may be less patient: whoever is the first to give up leaves it behind.
 /// \returns who has given up; `nobody`: all wait, and will be asked again
-call::step_index call::ask_expired()
+step_index call::ask_expired()
 {
     auto next = never;
     for (step_index i = 0; i < index_; ++i) {
-        auto* const slot = std::get_if<timeout_slot>(&at(i));
-        if (!slot) continue;
-        if (slot->due <= now_()) {
+        auto* const held = at(i).limit();
+        if (!held) continue;
+        if (held->due <= now_()) {
             auto const& options = std::get<timeout_step>(plan_.steps[i]).options;
-            auto limit = policy::timeout(options, std::exchange(slot->grace_given, true));
+            auto limit = policy::timeout(options, std::exchange(held->grace_given, true));
             auto const decision = limit.expired(now_());
             if (std::holds_alternative<policy::abandon_operation>(decision)) return i;
             auto const* const more = std::get_if<policy::await_until>(&decision);
-            slot->due = more ? more->at : never;
+            held->due = more ? more->at : never;
         }
-        next = std::min(next, slot->due);
+        next = std::min(next, held->due);
     }
     if (next != never) arm(next, now_());
     return nobody;
@@ -417,17 +357,6 @@ call::step_index call::ask_expired()
 
 // --- the end
 // ----------------------------------------------------------------------------------------------------
-
-call_report call::report() const
-{
-    call_report r;
-    r.attempts = attempts;
-    r.ended_by = ended_by_;
-    r.verdict = verdict_;
-    r.stopped = stopped_;
-    if (ended_step_ < plan_.steps.size()) r.policy = name_of(plan_.steps[ended_step_]);
-    return r;
-}
 
 telemetry::origin call::origin(step_index step)
 {
@@ -438,24 +367,23 @@ void call::tell_attempt_ended()
 {
     if (!traced_ || attempt_began_ == never) return;
     auto const took = saturating_sub(now_(), std::exchange(attempt_began_, never));
-    telemetry::emit(
-        sink(), telemetry::attempt_ended{origin(nobody), attempts, to_string(verdict_), failure_.code, took});
+    telemetry::emit(sink(), telemetry::attempt_ended{origin(nobody), attempts, to_string(report_.verdict),
+                                                     failure_.code, took});
 }
 
 void call::tell_call_ended()
 {
     if (!traced_) return;
-    telemetry::emit(sink(),
-                    telemetry::call_ended{origin(nobody), attempts, to_string(ended_by_), to_string(verdict_),
-                                          failure_.code, saturating_sub(now_(), began_)});
+    telemetry::emit(sink(), telemetry::call_ended{origin(nobody), attempts, to_string(report_.ended_by),
+                                                  to_string(report_.verdict), failure_.code,
+                                                  saturating_sub(now_(), began_)});
 }
 
 /// The frame is being destroyed before the call has finished: its context is going away.
 void call::give_everything_back() noexcept
 {
-    if (stage_ == stage::finished) return;
     if (running_) running_->waited_for_by(nullptr);
-    if (stage_ == stage::queued && !gate_here().withdraw(*this) && granted) at(index_++) = gate_slot{pass};
+    if (stage_ == stage::queued && !gate_here().withdraw(*this) && granted) at(index_++).hold(pass);
     if (stage_ == stage::reserved) gate_here().give_back(pass, visit_);
     if (stage_ == stage::pausing) ++index_;
     while (index_ > 0) {
@@ -464,11 +392,11 @@ void call::give_everything_back() noexcept
     }
 }
 
-void call::close(any_step const& step, any_slot& taken) noexcept
+void call::close(any_step const& step, slot& taken) noexcept
 {
-    if (auto const* g = std::get_if<gate_slot>(&taken))
-        std::get<gate_step>(step).held->settle(g->pass, verdict::ignored, visit_);
-    if (auto const* r = std::get_if<retry_slot*>(&taken)) close(std::get<retry_step>(step), **r);
+    if (auto const* const permit = taken.permit())
+        std::get<gate_step>(step).held->settle(*permit, verdict::ignored, visit_);
+    if (auto* const retry = taken.retry()) close(std::get<retry_step>(step), *retry);
 }
 
 } // namespace keel::detail

@@ -6,6 +6,18 @@
 
 namespace keel::detail {
 
+call::action call::next(asio::cancellation_state const& state)
+{
+    note(state);
+    go_on_after_wait();
+    for (;;) {
+        auto to_do = action::finish;
+        if (stage_ == stage::inward) to_do = walk_in();
+        if (stage_ == stage::outward) to_do = walk_out();
+        if (to_do != action::go_on) return to_do;
+    }
+}
+
 /// What was waited for has come, or will not come.
 void call::go_on_after_wait()
 {
@@ -20,39 +32,7 @@ void call::go_on_after_wait()
     }
 }
 
-call::action call::walk_in()
-{
-    if (caller_cancelled_) {
-        fail_by_caller();
-        return action::go_on;
-    }
-    while (stage_ == stage::inward) {
-        if (has_run_out_of_time()) {
-            fail_timed_out(owner_, verdict::ignored, "not_started");
-            break;
-        }
-        if (index_ == plan_.steps.size()) return begin_attempt();
-        auto const to_do = enter(plan_.steps[index_]);
-        if (to_do != action::go_on) return to_do;
-    }
-    return action::go_on;
-}
-
-call::action call::enter(any_step const& step)
-{
-    switch (kind_of(step)) {
-    case step_kind::gate: return enter(*std::get_if<gate_step>(&step));
-    case step_kind::timeout: return enter(*std::get_if<timeout_step>(&step));
-    case step_kind::retry: return enter(*std::get_if<retry_step>(&step));
-    case step_kind::fallback: return enter(*std::get_if<fallback_step>(&step));
-    case step_kind::loop: return enter(*std::get_if<loop_step>(&step));
-    }
-    return action::go_on;
-}
-
-bool call::has_run_out_of_time() { return until != never && until <= now_(); }
-
-call::action call::enter(gate_step const& step)
+inline call::action call::enter(gate_step const& step)
 {
     waiter::deadline = until;
     admission answer;
@@ -72,38 +52,39 @@ call::action call::enter(gate_step const& step)
     return park(stage::reserved, std::min(*answer.at, until));
 }
 
-call::action call::enter(timeout_step const& step)
+inline call::action call::enter(timeout_step const& step)
 {
     auto const limit = policy::timeout(step.options);
     auto const own = limit.deadline(now_());
-    at(index_) = timeout_slot{own, own, until, owner_};
+    at(index_).hold(limit_held{own, own, until, owner_});
     if (own < until) {
         until = own;
         owner_ = index_;
     }
     ++index_;
+    if (has_run_out_of_time()) fail_timed_out(owner_, verdict::ignored, "not_started");
     return action::go_on;
 }
 
-call::action call::enter(retry_step const& step)
+inline call::action call::enter(retry_step const& step)
 {
     auto& own = retry_
-                    ? *rare().retries.emplace_back(std::make_unique<retry_slot>(policy::retry(*step.options)))
+                    ? *rare().retries.emplace_back(std::make_unique<retry_held>(policy::retry(*step.options)))
                     : retry_.emplace(policy::retry(*step.options));
     own.loop.start(step.options->max_duration ? now_() : time_point{});
     if (step.budget) step.budget->call_started(now_);
-    at(index_) = &own;
+    at(index_).hold(own);
     ++index_;
     return action::go_on;
 }
 
-call::action call::enter(fallback_step const&)
+inline call::action call::enter(fallback_step const&)
 {
     ++index_;
     return action::go_on;
 }
 
-call::action call::enter(loop_step const& step)
+inline call::action call::enter(loop_step const& step)
 {
     try {
         rare().loops.push_back(step.held->begin(now_));
@@ -111,9 +92,38 @@ call::action call::enter(loop_step const& step)
         fail_by_predicate();
         return action::go_on;
     }
-    at(index_) = loop_slot{rare_->loops.back().get()};
+    at(index_).hold(*rare_->loops.back());
     ++index_;
     return action::go_on;
+}
+
+inline call::action call::enter(any_step const& step)
+{
+    switch (kind_of(step)) {
+    case step_kind::gate: return enter(*std::get_if<gate_step>(&step));
+    case step_kind::timeout: return enter(*std::get_if<timeout_step>(&step));
+    case step_kind::retry: return enter(*std::get_if<retry_step>(&step));
+    case step_kind::fallback: return enter(*std::get_if<fallback_step>(&step));
+    case step_kind::loop: return enter(*std::get_if<loop_step>(&step));
+    }
+    return action::go_on;
+}
+
+call::action call::walk_in()
+{
+    if (caller_cancelled_) {
+        fail_by_caller();
+        return action::go_on;
+    }
+    if (has_run_out_of_time()) {
+        fail_timed_out(owner_, verdict::ignored, "not_started");
+        return action::go_on;
+    }
+    while (index_ < plan_.steps.size()) {
+        auto const to_do = enter(plan_.steps[index_]);
+        if (to_do != action::go_on || stage_ != stage::inward) return to_do;
+    }
+    return begin_attempt();
 }
 
 call::action call::begin_attempt()
@@ -123,14 +133,23 @@ call::action call::begin_attempt()
     return run_operation();
 }
 
+void call::going_in()
+{
+    if (!scope_) return;
+    scope_->enter(*this);
+    if (until == never) return;
+    last_turn_ = false;
+    arm(until, now_());
+}
+
 /// An operation that must be cut short is spawned, unless the call is in a scope; one that may be abandoned
 /// is spawned in any case.
 call::action call::run_operation()
 {
     stage_ = stage::running;
     auto const must_be_cut_short = until != never || known_to_;
-    if (!must_be_cut_short) return action::run;
-    return scope_ && !plan_.may_abandon ? action::run : action::supervise;
+    if (must_be_cut_short && (!scope_ || plan_.may_abandon)) return action::supervise;
+    return answering_ || plan_.may_outlive_call() ? action::start : action::run;
 }
 
 call::action call::park(stage waiting, time_point until_when)
@@ -145,7 +164,7 @@ call::action call::park(stage waiting, time_point until_when)
 
 void call::go_in(grant granted_pass)
 {
-    at(index_).emplace<gate_slot>(granted_pass);
+    at(index_).hold(granted_pass);
     ++index_;
     stage_ = stage::inward;
 }

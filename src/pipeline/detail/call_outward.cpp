@@ -6,58 +6,23 @@
 
 namespace keel::detail {
 
-call::action call::walk_out()
-{
-    while (stage_ == stage::outward) {
-        if (index_ == 0) {
-            stage_ = stage::finished;
-            tell_call_ended();
-            return action::finish;
-        }
-        --index_;
-        auto const to_do = leave(plan_.steps[index_]);
-        if (to_do != action::go_on) return to_do;
-    }
-    return action::go_on;
-}
-
-call::action call::leave(any_step const& step)
-{
-    switch (kind_of(step)) {
-    case step_kind::gate: return leave(*std::get_if<gate_step>(&step));
-    case step_kind::timeout: return leave(*std::get_if<timeout_step>(&step));
-    case step_kind::retry: return leave(*std::get_if<retry_step>(&step));
-    case step_kind::fallback: return leave(*std::get_if<fallback_step>(&step));
-    case step_kind::loop: return leave(*std::get_if<loop_step>(&step));
-    }
-    return action::go_on;
-}
-
-call::action call::leave(gate_step const& step)
-{
-    auto* const taken = std::get_if<gate_slot>(&at(index_));
-    if (!taken) return action::go_on; // an orphan has it
-    auto const granted_pass = taken->pass;
-    at(index_).emplace<std::monostate>();
-    step.held->settle(granted_pass, verdict_for(*step.held), visit_);
-    return action::go_on;
-}
-
 /// What the step we are at makes of the attempt's result by rules of its own, if it has any.
 judgement const* call::own_meaning() const noexcept
 {
-    if (ended_by_ != keel::ended_by::operation && ended_by_ != keel::ended_by::fallback) return nullptr;
-    if (!rare_ || rare_->meanings.size() <= index_ || !rare_->meanings[index_]) return nullptr;
+    if (report_.ended_by != keel::ended_by::operation && report_.ended_by != keel::ended_by::fallback)
+        return nullptr;
+    if (rare_->meanings.size() <= index_ || !rare_->meanings[index_]) return nullptr;
     return &*rare_->meanings[index_];
 }
 
-verdict call::verdict_here() const noexcept
+inline verdict call::verdict_here() const noexcept
 {
+    if (!rare_) return report_.verdict;
     auto const* const own = own_meaning();
-    return own ? own->what : verdict_;
+    return own ? own->what : report_.verdict;
 }
 
-verdict call::verdict_for(gate& g)
+inline verdict call::verdict_for(gate& g)
 {
     auto const seen = verdict_here();
     if (seen != verdict::failure && seen != verdict::throttled) return seen;
@@ -69,9 +34,19 @@ verdict call::verdict_for(gate& g)
     }
 }
 
-call::action call::leave(timeout_step const&)
+inline call::action call::leave(gate_step const& step)
 {
-    auto const& own = std::get<timeout_slot>(at(index_));
+    auto const* const taken = at(index_).permit();
+    if (!taken) return action::go_on; // an orphan has it
+    auto const granted_pass = *taken;
+    at(index_).clear();
+    step.held->settle(granted_pass, verdict_for(*step.held), visit_);
+    return action::go_on;
+}
+
+inline call::action call::leave(timeout_step const&)
+{
+    auto const& own = *at(index_).limit();
     until = own.outer_deadline;
     owner_ = own.outer_owner;
     return action::go_on;
@@ -80,16 +55,16 @@ call::action call::leave(timeout_step const&)
 /// A limit further out has passed.
 bool call::is_out_of_time() const noexcept
 {
-    return ended_by_ == keel::ended_by::deadline ||
-           (ended_by_ == keel::ended_by::timeout && ended_step_ < index_);
+    return report_.ended_by == keel::ended_by::deadline ||
+           (report_.ended_by == keel::ended_by::timeout && ended_step_ < index_);
 }
 
 bool call::is_cancelled_by_caller() const noexcept
 {
-    return ended_by_ == keel::ended_by::caller || caller_cancelled_;
+    return report_.ended_by == keel::ended_by::caller || caller_cancelled_;
 }
 
-call::action call::leave(retry_step const& step)
+inline call::action call::leave(retry_step const& step)
 {
     auto& own = retry_at(index_);
     if (own.retrying && step.budget) step.budget->retry_ended();
@@ -133,18 +108,18 @@ call::action call::pause(duration length) { return park(stage::pausing, saturati
 
 call::action call::stop_retrying(retry_step const& step, retry_stop why)
 {
-    stopped_ = why;
+    report_.stopped = why;
     auto const worth_telling = why != retry_stop::success && why != retry_stop::cancelled && attempts > 0;
     if (worth_telling && sink())
         telemetry::emit(sink(),
                         telemetry::retry_stopped{origin(index_), attempts, to_string(why), failure_.code});
     close(step, retry_at(index_));
-    at(index_) = std::monostate{};
+    at(index_).clear();
     stage_ = stage::outward;
     return action::go_on;
 }
 
-void call::close(retry_step const& step, retry_slot& own) noexcept
+void call::close(retry_step const& step, retry_held& own) noexcept
 {
     if (!step.budget) return;
     if (own.retrying) step.budget->retry_ended();
@@ -153,10 +128,10 @@ void call::close(retry_step const& step, retry_slot& own) noexcept
 
 bool call::is_retryable(retry_options const& options)
 {
-    if (ended_by_ == keel::ended_by::predicate) return false;
-    if (ended_by_ == keel::ended_by::rejection) {
+    if (report_.ended_by == keel::ended_by::predicate) return false;
+    if (report_.ended_by == keel::ended_by::rejection) {
         if (!options.retry_rejected || failure_.code != condition::transient) return false;
-    } else if (ended_by_ != keel::ended_by::timeout && verdict_here() == verdict::ignored) {
+    } else if (report_.ended_by != keel::ended_by::timeout && verdict_here() == verdict::ignored) {
         return false;
     }
     if (!options.retry_if) return true;
@@ -168,11 +143,11 @@ bool call::is_retryable(retry_options const& options)
     }
 }
 
-call::action call::leave(fallback_step const& step)
+inline call::action call::leave(fallback_step const& step)
 {
     auto const seen = verdict_here();
-    if (seen == verdict::success || ended_by_ == keel::ended_by::predicate) return action::go_on;
-    if (seen == verdict::ignored && ended_by_ == keel::ended_by::operation) return action::go_on;
+    if (seen == verdict::success || report_.ended_by == keel::ended_by::predicate) return action::go_on;
+    if (seen == verdict::ignored && report_.ended_by == keel::ended_by::operation) return action::go_on;
     if (is_out_of_time()) return action::go_on;
     std::optional<std::size_t> chosen;
     try {
@@ -188,10 +163,10 @@ call::action call::leave(fallback_step const& step)
     return run_operation();
 }
 
-call::action call::leave(loop_step const&)
+inline call::action call::leave(loop_step const&)
 {
-    auto* const run = std::get<loop_slot>(at(index_)).run;
-    if (is_cancelled_by_caller() || is_out_of_time() || ended_by_ == keel::ended_by::predicate)
+    auto* const run = at(index_).loop();
+    if (is_cancelled_by_caller() || is_out_of_time() || report_.ended_by == keel::ended_by::predicate)
         return action::go_on;
     loop_action wanted;
     try {
@@ -204,7 +179,7 @@ call::action call::leave(loop_step const&)
         failure_ = {};
         failure_.code = other->error;
         failure_.from_policy = true;
-        conclude(verdict_, keel::ended_by::rejection, index_);
+        conclude(report_.verdict, keel::ended_by::rejection, index_);
         return action::go_on;
     }
     auto const* const again = std::get_if<run_again>(&wanted);
@@ -215,6 +190,66 @@ call::action call::leave(loop_step const&)
         telemetry::emit(sink(),
                         telemetry::retry_scheduled{origin(index_), attempts + 1, length, failure_.code});
     return pause(length);
+}
+
+inline call::action call::leave(any_step const& step)
+{
+    switch (kind_of(step)) {
+    case step_kind::gate: return leave(*std::get_if<gate_step>(&step));
+    case step_kind::timeout: return leave(*std::get_if<timeout_step>(&step));
+    case step_kind::retry: return leave(*std::get_if<retry_step>(&step));
+    case step_kind::fallback: return leave(*std::get_if<fallback_step>(&step));
+    case step_kind::loop: return leave(*std::get_if<loop_step>(&step));
+    }
+    return action::go_on;
+}
+
+inline call::action call::end_call()
+{
+    stage_ = stage::finished;
+    report_.attempts = attempts;
+    if (ended_step_ != nobody) report_.policy = policy_name(terms_, name_of(plan_.steps[ended_step_]));
+    tell_call_ended();
+    return action::finish;
+}
+
+call::action call::walk_out()
+{
+    while (stage_ == stage::outward) {
+        if (index_ == 0) return end_call();
+        --index_;
+        auto const to_do = leave(plan_.steps[index_]);
+        if (to_do != action::go_on) return to_do;
+    }
+    return action::go_on;
+}
+
+void call::come_out(asio::cancellation_state state)
+{
+    now_.pass();
+    if (scope_) {
+        disarm();
+        scope_->leave(*this);
+    }
+    if (!wants_cancel) return note(state);
+    wants_cancel = false;
+    if (scope_->is_cancelled_above(*this))
+        caller_cancelled_ = true;
+    else
+        state.clear();
+}
+
+call::action call::next_after_success(asio::cancellation_state const& state)
+{
+    come_out(state);
+    cut_short_ = false;
+    expired_ = nobody;
+    hint_.reset();
+    conclude(verdict::success, keel::ended_by::operation, nobody);
+    has_value_ = true;
+    tell_attempt_ended();
+    auto const to_do = walk_out();
+    return to_do == action::go_on ? next(state) : to_do;
 }
 
 } // namespace keel::detail

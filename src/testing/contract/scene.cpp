@@ -256,7 +256,7 @@ std::string quoted(std::string const& text) { return '"' + text + '"'; }
 std::string describe(call_end const& e)
 {
     if (e.times == 0) return "has not ended";
-    auto const policy = e.report.policy.empty() ? std::string() : " (" + e.report.policy + ')';
+    auto const policy = e.report.policy.empty() ? std::string() : " (" + std::string(e.report.policy) + ')';
     auto const what = e.has_value ? "value " + std::to_string(e.value)
                       : e.error   ? "error " + quoted(e.error.message())
                       : e.thrown  ? std::string("an exception")

@@ -30,7 +30,7 @@ class attempt_base
 public:
     /// \param context what the operation may know of its call
     attempt_base(asio::any_io_executor const& executor, call_context context)
-        : scope_(runtime::of(executor).scopes())
+        : scope_(runtime::of(executor).scopes(), executor)
     {
         scope_->context = std::move(context);
     }
@@ -90,7 +90,7 @@ public:
     {
         auto self =
             std::allocate_shared<attempt>(asio::recycling_allocator<attempt>(), executor, std::move(context));
-        asio::co_spawn(in_scope(executor, self->scope_.ref()), body(self, std::move(work), std::move(owned)),
+        asio::co_spawn(self->scope_->executor, body(self, std::move(work), std::move(owned)),
                        asio::bind_cancellation_slot(self->scope_->root.slot(), end(self)));
         return self;
     }

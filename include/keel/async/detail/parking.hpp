@@ -39,13 +39,17 @@ public:
 
     /// Continues the coroutine inside this call.
     void resume();
-    /// Continues the coroutine by a post to its executor. From any thread.
-    void wake();
+    /// Continues the coroutine soon, on its executor. From any thread.
+    void wake() { context_.wake(*this); }
     /// Ends the coroutine without continuing it: its frame is destroyed.
     void drop();
 
 protected:
-    ~parking();
+    ~parking()
+    {
+        disarm();
+        context_.strike(*this);
+    }
 
     /// The wait was cancelled from outside, and the emitter is on the stack: do not resume, or touch nothing
     /// after.
@@ -71,16 +75,19 @@ private:
             slot_.assign([this](asio::cancellation_type type) {
                 if (type != asio::cancellation_type::none) cancelled();
             });
-        handler_ = parked_handler(std::move(handler));
+        handler_.park(std::move(handler));
         if (!supervised_) context_.enlist(*this);
     }
+
+    friend class parking_list;
 
     runtime& context_;
     parked_handler handler_;
     asio::cancellation_slot slot_;
-    parking* previous_ = nullptr;
+    parking* previous_ = nullptr; ///< These three belong to the runtime, and are under its lock.
     parking* next_ = nullptr;
-    bool enlisted_ = false;
+    parking_list* in_ = nullptr;
+    bool listed_ = false; ///< May be in a list. Belongs to the executor.
     bool supervised_ = false;
 };
 

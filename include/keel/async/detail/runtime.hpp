@@ -1,11 +1,14 @@
 #pragma once
 
+#include <keel/async/detail/parking_list.hpp>
+#include <keel/async/detail/reserved_block.hpp>
 #include <keel/async/detail/scope.hpp>
 #include <keel/async/time_source.hpp>
 #include <keel/core/chance.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution_context.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -33,6 +36,9 @@ public:
     static runtime& of(asio::any_io_executor const&);
     static runtime& of(asio::execution_context&);
 
+    /// How many have ended in this process. What was found of one is still there while this has not changed.
+    static std::uint64_t ended() noexcept;
+
     time_source& time() noexcept { return time_; }
 
     std::shared_ptr<scope_pool> const& scopes() const noexcept { return scopes_; }
@@ -55,11 +61,21 @@ public:
     /// The context is being destroyed.
     bool is_going_away() const noexcept { return down_; }
 
-    void enlist(parking&);
+    /// The coroutine is parked, and is to be ended with the context.
+    void enlist(parking&) noexcept;
+    /// It is not parked any more. On its executor.
     void strike(parking&) noexcept;
+
+    /// Continues a parked coroutine soon, on its executor. From any thread. Those whose executor is the
+    /// context's own are continued together, one after the other by one post, which cannot run out of memory.
+    /// \throws std::bad_alloc for another executor; then it is not continued
+    void wake(parking&);
 
 private:
     void shutdown() override;
+    void continue_woken_on(asio::io_context::executor_type const&);
+    void continue_woken(asio::io_context::executor_type const&);
+    parking* next_woken() noexcept;
 
     time_source& time_;
     std::mutex mutex_;
@@ -67,7 +83,10 @@ private:
     std::shared_ptr<scope_pool> scopes_;
     std::unique_ptr<live_calls> calls_;
     std::atomic<live_calls*> live_{nullptr};
-    parking* parked_ = nullptr;
+    parking_list parked_;
+    parking_list woken_;
+    bool continuing_ = false; ///< A post that continues the woken is on its way.
+    reserved_block for_continuing_;
     bool down_ = false; ///< Set by the thread that destroys the context.
     std::atomic<std::uint32_t> ready_ends_{0};
 };

@@ -6,18 +6,22 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace keel::detail {
 
 namespace asio = boost::asio;
+
+class runtime;
 
 /// A pipeline's call that is on its way in a scope: what those inside it inherit.
 struct scoped_call
@@ -40,6 +44,10 @@ struct scoped_call
 class scope
 {
 public:
+    explicit scope(runtime& of) noexcept : home(of) {}
+
+    runtime& home;                  ///< Of the context whose pool it is from.
+    asio::any_io_executor executor; ///< The coroutine's.
     std::atomic<std::uint64_t> generation{0};
     asio::cancellation_signal root;
     call_context context;
@@ -115,13 +123,16 @@ struct scope_ref
 
 /// The scopes of one context. They are never freed before it, so that executors may refer to them without
 /// counting. Thread-safe.
-class scope_pool : public std::enable_shared_from_this<scope_pool>
+class scope_pool
 {
 public:
+    explicit scope_pool(runtime& home) noexcept : home_(home) {}
+
     scope& take();
     void put_back(scope&) noexcept;
 
 private:
+    runtime& home_;
     std::mutex mutex_;
     std::deque<scope> all_;
     std::vector<scope*> free_; ///< Has room for all.
@@ -132,7 +143,8 @@ class scope_lease
 {
 public:
     scope_lease() = default;
-    explicit scope_lease(std::shared_ptr<scope_pool> from) : pool_(std::move(from)), held_(&pool_->take()) {}
+    /// \param executor of the coroutine that is to be in the scope
+    scope_lease(std::shared_ptr<scope_pool> from, asio::any_io_executor const& executor);
     scope_lease(scope_lease&& other) noexcept = default;
     scope_lease& operator=(scope_lease&&) = delete;
     ~scope_lease()
@@ -154,6 +166,11 @@ scope_ref scope_of(asio::any_io_executor const&) noexcept;
 
 /// The scope of the coroutine that has this executor and this cancellation slot. Null: it is not in one.
 scope* find_scope(asio::any_io_executor const&, asio::cancellation_slot const&) noexcept;
+/// The same without asking for the executor, which is a copy: if it is the scope that this thread found last.
+scope* recall_scope(asio::cancellation_slot const&) noexcept;
+
+/// The executor of an `io_context` inside this one. Nothing: it is of another kind, a strand for instance.
+std::optional<asio::io_context::executor_type> plain_executor(asio::any_io_executor const&) noexcept;
 
 /// The same executor, but one by which coroutines find the scope. What is a scope's own executor already is
 /// taken out of that scope first.

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <keel/async/detail/attempt.hpp>
-#include <keel/async/detail/live_call.hpp>
+#include <keel/async/detail/live_calls.hpp>
 #include <keel/async/detail/parking.hpp>
 #include <keel/async/detail/scope.hpp>
 #include <keel/async/gate.hpp>
@@ -11,7 +11,7 @@
 #include <keel/core/grant.hpp>
 #include <keel/core/time.hpp>
 #include <keel/pipeline/detail/plan.hpp>
-#include <keel/pipeline/detail/recycled.hpp>
+#include <keel/pipeline/detail/slot.hpp>
 #include <keel/pipeline/outcome.hpp>
 #include <keel/pipeline/overrides.hpp>
 #include <keel/policy/retry.hpp>
@@ -26,7 +26,6 @@
 #include <optional>
 #include <string_view>
 #include <typeinfo>
-#include <variant>
 #include <vector>
 
 namespace keel::detail {
@@ -35,32 +34,34 @@ namespace keel::detail {
 /// operation, and walks outwards again, settling what it took. Knows everything but the type of the result;
 /// the coroutine that drives it (`drive.hpp`) only obeys.
 ///
-/// Owned by that coroutine's frame, but not in it: Asio recycles frames of up to 1020 bytes only. If the
-/// frame is destroyed on the way, everything taken is given back.
-class call final : public recycled<call>,
-                   public parking,
-                   private turn_waiter,
-                   private scoped_call,
-                   private live_call
+/// Lives in that coroutine's frame. If the frame is destroyed on the way, everything taken is given back.
+class call final : public parking, private turn_waiter, private scoped_call, private live_call
 {
 public:
     enum class action : std::uint8_t
     {
-        run,       ///< Run the operation (or the chosen fallback) in place and report with `ended`.
+        run,       ///< Run the operation in place, and report with `ended`.
+        start,     ///< The same with what is kept, sent elsewhere, or answers instead: `begin` it.
         supervise, ///< The same, as an attempt that can be cut short: `watch` it.
         park,      ///< Wait in `async_park`, then ask `next` again.
         finish,    ///< The call is over.
         go_on,     ///< Nothing: take the next step. Never leaves `next`.
     };
 
-    /// \param executor the coroutine's, kept in its frame for as long as this
-    /// \param own      the coroutine's cancellation slot
-    call(std::shared_ptr<terms const>, asio::any_io_executor const& executor,
-         asio::cancellation_slot const& own);
-    ~call();
+    /// \param by       what it is made by; in the coroutine's frame, as the next is, for as long as this
+    /// \param executor the coroutine's
+    /// \param in       the coroutine's scope, if it is in one
+    call(std::shared_ptr<terms const> const& by, asio::any_io_executor const& executor, scope* in);
+    ~call()
+    {
+        if (stage_ != stage::finished) give_everything_back();
+        if (known_to_) known_to_->leave(*this);
+    }
 
     /// What to do now.
     action next(asio::cancellation_state const&);
+    /// The same when the operation has ended and given what was asked for.
+    action next_after_success(asio::cancellation_state const&);
 
     /// The caller was cancelled after `next` had said `park`: park all the same, it will not be for long.
     void stop_waiting() { cancelled(); }
@@ -90,6 +91,8 @@ public:
     /// It has ended, one way or another. Takes back a cancellation that was the call's own.
     void come_out(asio::cancellation_state);
 
+    /// Whether nothing but a value's presence tells whether the attempt that has just run succeeded.
+    bool takes_values_for_successes() const noexcept { return !answering_ && plan_.judges_nothing(); }
     /// What the attempt that is about to be reported as ended means to a step that has rules of its own.
     void means_to(std::size_t step, std::optional<judgement>);
     /// The operation, or the fallback, has ended. Its error or exception is in `why`.
@@ -114,10 +117,12 @@ public:
     /// What went wrong: with the attempt that has just ended, and when finished, with the call.
     failure& why() noexcept { return failure_; }
     failure const& why() const noexcept { return failure_; }
-    call_report report() const;
+    call_report& report() noexcept { return report_; }
     plan const& made_of() const noexcept { return plan_; }
 
 private:
+    void heed(overrides const& wanted);
+
     enum class stage : std::uint8_t
     {
         inward,
@@ -129,38 +134,11 @@ private:
         finished
     };
 
-    using step_index = std::uint32_t;
-
-    struct gate_slot
-    {
-        grant pass;
-    };
-    struct timeout_slot
-    {
-        time_point own_deadline;
-        time_point due; ///< When it is to be asked next: at its deadline, and at the end of its patience.
-        time_point outer_deadline;
-        step_index outer_owner;
-        bool grace_given = false;
-    };
-    struct retry_slot
-    {
-        policy::retry loop;
-        std::size_t charged = 0;
-        policy::retry_cause cause = policy::retry_cause::error;
-        bool retrying = false; ///< A retry charged to the budget is in flight.
-    };
-    struct loop_slot
-    {
-        loop_run* run;
-    };
-    using any_slot = std::variant<std::monostate, gate_slot, timeout_slot, retry_slot*, loop_slot>;
-
     /// What few calls need.
     struct rarities
     {
-        std::vector<any_slot> slots;                      ///< In place of `few_`, for a longer pipeline.
-        std::vector<std::unique_ptr<retry_slot>> retries; ///< All but the first.
+        std::vector<slot> slots;                          ///< In place of `few_`, for a longer pipeline.
+        std::vector<std::unique_ptr<retry_held>> retries; ///< All but the first.
         std::vector<std::unique_ptr<loop_run>> loops;
         std::vector<std::optional<judgement>> meanings; ///< By step; may be shorter.
         std::shared_ptr<void> kept;                     ///< The operation.
@@ -184,10 +162,11 @@ private:
     void retry_pause_over(retry_step const&);
     void go_in_again();
     void go_in(grant pass);
-    bool has_run_out_of_time();
+    bool has_run_out_of_time() noexcept { return until != never && until <= now_(); }
 
     // Outwards.
     action walk_out();
+    action end_call();
     action leave(any_step const&);
     action leave(gate_step const&);
     action leave(timeout_step const&);
@@ -203,12 +182,19 @@ private:
     std::optional<duration> hint();
     action pause(duration);
     action stop_retrying(retry_step const&, retry_stop why);
-    void close(retry_step const&, retry_slot&) noexcept;
-    void close(any_step const&, any_slot&) noexcept;
+    void close(retry_step const&, retry_held&) noexcept;
+    void close(any_step const&, slot&) noexcept;
 
     // The end of an attempt, as the policies see it.
     void conclude_attempt(bool has_value, judgement what);
-    void conclude(verdict v, keel::ended_by by, step_index step) noexcept;
+    void conclude(verdict v, keel::ended_by by, step_index step) noexcept
+    {
+        report_.verdict = v;
+        report_.ended_by = by;
+        ended_step_ = step;
+        has_value_ = false;
+        stage_ = stage::outward;
+    }
     void fail_by_policy(errc why, verdict v, keel::ended_by by, step_index step);
     void fail_by_caller();
     void fail_timed_out(step_index owner, verdict v, std::string_view operation);
@@ -225,6 +211,10 @@ private:
     step_index outermost_expired();
     step_index ask_expired();
 
+    void note(asio::cancellation_state const& state) noexcept
+    {
+        if (state.cancelled() != asio::cancellation_type::none) caller_cancelled_ = true;
+    }
     bool is_inside_another() const noexcept;
     void tell_attempt_ended();
     void tell_call_ended();
@@ -236,8 +226,8 @@ private:
         if (!rare_) rare_ = std::make_unique<rarities>();
         return *rare_;
     }
-    any_slot& at(step_index step) noexcept { return slots_[step]; }
-    retry_slot& retry_at(step_index step) noexcept { return *std::get<retry_slot*>(at(step)); }
+    slot& at(step_index step) noexcept { return slots_[step]; }
+    retry_held& retry_at(step_index step) noexcept { return *at(step).retry(); }
     gate& gate_here() const { return *std::get<gate_step>(plan_.steps[index_]).held; }
     telemetry::origin origin(step_index step);
     telemetry::sink* sink() const noexcept { return plan_.sink.get(); }
@@ -245,15 +235,13 @@ private:
     static constexpr step_index nobody = static_cast<step_index>(-1);
     static constexpr time_point never = time_point::max();
 
-    std::shared_ptr<terms const> terms_;
+    std::shared_ptr<terms const> const& terms_;
     plan const& plan_;
     live_calls* const known_to_; ///< Null: nobody keeps track of calls.
     scope* scope_;               ///< Null: the coroutine is in none, and what must be cut short is spawned.
     moment now_;
-    visit visit_;                 ///< How the call shows itself to every gate.
-    std::array<any_slot, 6> few_; ///< Enough for most pipelines, so that a call allocates nothing.
-    any_slot* slots_ = few_.data();
-    std::optional<retry_slot> retry_; ///< The first.
+    visit visit_; ///< How the call shows itself to every gate.
+    slot* slots_ = few_.data();
     std::unique_ptr<rarities> rare_;
     step_index index_ = 0;      ///< How many steps we are inside of.
     step_index owner_ = nobody; ///< The timeout that `until`, the earliest limit, belongs to.
@@ -267,12 +255,10 @@ private:
     step_index expired_ = nobody;           ///< The timeout that cut it short.
     alternative const* answering_ = nullptr;
     failure failure_{};
+    call_report report_; ///< But for its attempts, which `scoped_call` counts, until the call has finished.
     std::optional<duration> hint_{}; ///< The least pause that the dependency asked for.
     step_index ended_step_ = nobody;
     stage stage_ = stage::inward;
-    verdict verdict_ = verdict::success;
-    keel::ended_by ended_by_ = keel::ended_by::operation;
-    retry_stop stopped_ = retry_stop::none;
     bool const traced_; ///< The sink wants to hear of every call and attempt.
     bool has_value_ = false;
     bool caller_cancelled_ = false;
@@ -280,6 +266,9 @@ private:
     bool cut_short_ = false;  ///< A limit has passed while the operation ran.
     bool waking_ = false;
     bool last_turn_ = false; ///< The deadline has come and everything runnable at that instant has run.
+
+    std::array<slot, 6> few_;         ///< Enough for most pipelines, so that a call allocates nothing.
+    std::optional<retry_held> retry_; ///< The first.
 };
 
 } // namespace keel::detail

@@ -2,6 +2,7 @@
 
 #include <keel/async/detail/attempt.hpp>
 #include <keel/async/detail/errand_of.hpp>
+#include <keel/async/detail/own_frame.hpp>
 #include <keel/async/detail/result_slot.hpp>
 #include <keel/async/fallback.hpp>
 #include <keel/async/result_traits.hpp>
@@ -69,7 +70,7 @@ struct as_outcome
         operator outcome<T>() &&
         {
             if (!of.value_stands()) value.reset();
-            return outcome<T>(std::move(value), std::move(of.why()), of.report());
+            return outcome<T>(std::move(value), std::move(of.why()), std::move(of.report()));
         }
     };
 
@@ -210,7 +211,6 @@ template <class T, class Operation>
 std::optional<asio::awaitable<T>> begin(call& c, Operation& in_frame,
                                         std::optional<value_of<T>>& value) noexcept
 {
-    value.reset();
     try {
         if (auto const* with = c.answering()) return answer<T>(*with, c.what_failed(), value);
         auto* const kept = static_cast<Operation*>(c.kept());
@@ -232,8 +232,8 @@ inline bool is_cancelled(asio::cancellation_state const& state)
 /// Runs the work in a scope of its own and waits for it, or for the deadline. False: it has not ended, and
 /// goes on without us.
 template <class T>
-asio::awaitable<bool> supervise(call& c, asio::awaitable<T> work, std::optional<value_of<T>>& value,
-                                asio::cancellation_state state)
+asio::awaitable<bool> supervise(own_frame, call& c, asio::awaitable<T> work,
+                                std::optional<value_of<T>>& value, asio::cancellation_state state)
 {
     auto running = attempt<T>::start(c.executor(), c.describe_attempt(), std::move(work), c.belongings());
     if (is_cancelled(state)) running->cancel();
@@ -270,68 +270,85 @@ void prepare(call& c, Operation& operation)
         c.refuse(errc::operation_not_owned);
 }
 
+/// What to do after the operation has run in place; `value` is there if it gave one.
+template <class T>
+call::action after(call& c, std::optional<value_of<T>> const& value, asio::cancellation_state const& state)
+{
+    if constexpr (!result_traits<T>::carries_error)
+        if (value && c.takes_values_for_successes()) return c.next_after_success(state);
+    c.come_out(state);
+    report_end<T>(c, value);
+    return c.next(state);
+}
+
 /// The one coroutine of a call.
 ///
 /// User code may run between any two lines of it (an operation's first steps, sinks, predicates) and cancel
 /// this very coroutine. So it looks right before each wait whether that has happened, and must then still be
 /// able to wait: awaiting must not throw, except for the operation when it is awaited in place.
-///
-/// Its frame must stay below 1020 bytes for Asio to recycle it, and g++ gives every temporary of every
-/// `co_await` a place of its own.
 template <class Edge, class T, class Operation>
-asio::awaitable<typename Edge::template type<T>> drive(std::shared_ptr<terms const> by, Operation operation)
+asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_ptr<terms const> by,
+                                                       Operation operation)
 {
-    auto const executor = co_await asio::this_coro::executor;
-    auto state = co_await asio::this_coro::cancellation_state;
-    auto const c = std::make_unique<call>(std::move(by), executor, state.slot());
+    auto const here = co_await ask_surroundings();
+    std::optional<asio::any_io_executor> found; // copied only where no scope keeps it
+    auto* in = recall_scope(here.cancellation().slot());
+    if (!in) in = find_scope(found.emplace(here.executor()), here.cancellation().slot());
+    call c(by, in ? in->executor : *found, in);
     std::optional<value_of<T>> value;
-    prepare<T>(*c, operation);
+    if (!c.made_of().is_plain()) prepare<T>(c, operation);
 
-    for (;;) {
-        auto const to_do = c->next(state);
-        if (to_do == call::action::finish) break;
-
-        std::optional<asio::awaitable<T>> work;
-        if (to_do != call::action::park) {
-            work = begin<T>(*c, operation, value);
+    auto to_do = c.next(here.cancellation());
+    while (to_do != call::action::finish) {
+        value.reset();
+        std::optional<asio::awaitable<T>> work; // unless it is the operation in this frame
+        if (to_do == call::action::start || to_do == call::action::supervise) {
+            work = begin<T>(c, operation, value);
             if (!work) {
-                c->now_is_later();
-                if (c->is_running()) report_end<T>(*c, value);
+                c.now_is_later();
+                if (c.is_running()) report_end<T>(c, value);
+                to_do = c.next(here.cancellation());
                 continue;
             }
         }
-        if (to_do == call::action::run) {
-            c->going_in();
+        if (to_do == call::action::run || to_do == call::action::start) {
             try {
+                c.going_in();
                 if constexpr (std::is_void_v<T>) {
-                    co_await *std::move(work);
+                    if (work)
+                        co_await *std::move(work);
+                    else
+                        co_await operation();
                     value.emplace();
                 } else {
-                    value.emplace(co_await *std::move(work));
+                    if (work)
+                        value.emplace(co_await *std::move(work));
+                    else
+                        value.emplace(co_await operation());
                 }
             } catch (...) {
                 value.reset();
-                c->why() = current_failure();
+                c.why() = current_failure();
             }
-            state = co_await asio::this_coro::cancellation_state;
-            c->come_out(state);
-            report_end<T>(*c, value);
+            to_do = after<T>(c, value, here.cancellation());
             continue;
         }
 
-        auto const throws = co_await asio::this_coro::throw_if_cancelled();
-        co_await asio::this_coro::throw_if_cancelled(false);
+        auto const throws = here.throws_if_cancelled();
+        here.throw_if_cancelled(false);
         auto ended = false;
         if (work) {
-            ended = co_await supervise<T>(*c, *std::move(work), value, state);
+            auto waiting = supervise<T>({}, c, *std::move(work), value, here.cancellation());
+            ended = co_await std::move(waiting);
         } else {
-            if (is_cancelled(state)) c->stop_waiting();
-            co_await c->async_park(asio::deferred);
+            if (is_cancelled(here.cancellation())) c.stop_waiting();
+            co_await c.async_park(asio::deferred);
         }
-        co_await asio::this_coro::throw_if_cancelled(throws);
-        if (ended) report_end<T>(*c, value);
+        here.throw_if_cancelled(throws);
+        if (ended) report_end<T>(c, value);
+        to_do = c.next(here.cancellation());
     }
-    co_return Edge::template deliver<T>(*c, value);
+    co_return Edge::template deliver<T>(c, value);
 }
 
 } // namespace keel::detail

@@ -150,6 +150,11 @@ struct plan
     /// Whether an operation may go on when the frame of its call is gone, and so must own what it uses.
     bool may_outlive_call() const noexcept { return may_abandon || runs.has_value(); }
 
+    /// Whether an operation always runs as it is, in its call's frame, and no fallback answers in its place.
+    bool is_plain() const noexcept { return !has_fallback && !may_outlive_call(); }
+    /// Whether every value is a success and every error a failure.
+    bool judges_nothing() const noexcept { return judges.all.empty() && own_judges.empty(); }
+
     /// The steps of another pipeline, in place of it. Its classifiers judge the types that have none here.
     void add(plan const& inner);
 
@@ -172,11 +177,15 @@ struct terms
 {
     explicit terms(std::shared_ptr<plan const> p, overrides w = overrides())
         : by(std::move(p)),
-          wanted(std::move(w))
+          wanted(std::move(w)),
+          origin{by->name, by->instance, wanted.operation(), by->sink.get()}
     {}
+    terms(terms const&) = delete;
+    terms& operator=(terms const&) = delete;
 
-    std::shared_ptr<plan const> by;
-    overrides wanted;
+    std::shared_ptr<plan const> const by;
+    overrides const wanted;
+    call_origin const origin; ///< Refers to the two above.
 };
 
 } // namespace keel::detail
