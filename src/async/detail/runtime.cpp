@@ -1,5 +1,6 @@
 #include <keel/async/detail/runtime.hpp>
 
+#include <keel/async/detail/hand_over.hpp>
 #include <keel/async/detail/live_calls.hpp>
 #include <keel/async/detail/parking.hpp>
 
@@ -10,6 +11,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <exception>
 #include <utility>
 
 namespace keel::detail {
@@ -93,18 +95,23 @@ void runtime::strike(parking& p) noexcept
 
 void runtime::wake(parking& p)
 {
-    auto const own = plain_executor(p.executor());
-    if (!own) return asio::post(p.executor(), [&p] { p.resume(); });
+    if (!hand_over::collect(p)) wake_by_post(p);
+}
+
+void runtime::wake_by_post(parking& p)
+{
+    if (!p.is_plain()) return asio::post(p.executor(), [&p] { p.resume(); });
+    auto const own = *plain_executor(p.executor());
     {
         std::lock_guard lock(mutex_);
         parking_list::remove(p);
         woken_.push_back(p);
         if (std::exchange(continuing_, true)) return;
     }
-    continue_woken_on(*own);
+    post_continuation(own);
 }
 
-void runtime::continue_woken_on(asio::io_context::executor_type const& own)
+void runtime::post_continuation(asio::io_context::executor_type const& own)
 {
     using allocator = reserved_block::allocator<std::byte>;
     asio::post(own, asio::bind_allocator(allocator(for_continuing_), [this, own] { continue_woken(own); }));
@@ -112,24 +119,20 @@ void runtime::continue_woken_on(asio::io_context::executor_type const& own)
 
 void runtime::continue_woken(asio::io_context::executor_type const& own)
 {
-    constexpr auto most_at_once = 64; // then others have their turn
     struct rest
     {
         runtime& of;
         asio::io_context::executor_type const& own;
-        bool none = false;
         ~rest()
         {
-            if (!none) of.continue_woken_on(own);
+            if (of.still_continuing()) of.post_continuation(own);
         }
-    } left{*this, own};
+    } const afterwards{*this, own};
 
+    constexpr auto most_at_once = 64; // then others have their turn
     for (auto n = 0; n < most_at_once; ++n) {
         auto* const next = next_woken();
-        if (!next) {
-            left.none = true;
-            return;
-        }
+        if (!next) return;
         next->resume();
     }
 }
@@ -138,13 +141,16 @@ parking* runtime::next_woken() noexcept
 {
     std::lock_guard lock(mutex_);
     auto* const next = woken_.first();
-    if (next) {
-        parking_list::remove(*next);
-        next->listed_ = false;
-    } else {
-        continuing_ = false;
-    }
+    if (!next) return nullptr;
+    parking_list::remove(*next);
+    next->listed_ = false;
     return next;
+}
+
+bool runtime::still_continuing() noexcept
+{
+    std::lock_guard lock(mutex_);
+    return continuing_ = woken_.first() != nullptr;
 }
 
 // One at a time and outside the lock: ending a coroutine may end, or park, others.

@@ -2,6 +2,8 @@
 
 #include <keel/pipeline/detail/call.hpp>
 
+#include <keel/async/detail/hand_over.hpp>
+
 #include <utility>
 
 namespace keel::detail {
@@ -241,6 +243,7 @@ void call::come_out(asio::cancellation_state state)
 
 call::action call::next_after_success(asio::cancellation_state const& state)
 {
+    hand_over const places(*this);
     come_out(state);
     cut_short_ = false;
     expired_ = nobody;

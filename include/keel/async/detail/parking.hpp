@@ -80,6 +80,11 @@ private:
     }
 
     friend class parking_list;
+    friend class hand_over;
+
+    bool is_parked() const noexcept { return static_cast<bool>(handler_); }
+    /// Whether its executor is an `io_context`'s own.
+    bool is_plain() const noexcept { return plain_executor(executor()).has_value(); }
 
     runtime& context_;
     parked_handler handler_;
@@ -87,7 +92,8 @@ private:
     parking* previous_ = nullptr; ///< These three belong to the runtime, and are under its lock.
     parking* next_ = nullptr;
     parking_list* in_ = nullptr;
-    bool listed_ = false; ///< May be in a list. Belongs to the executor.
+    parking* next_woken_ = nullptr; ///< Of those that a `hand_over` collects.
+    bool listed_ = false;           ///< May be in a list. Belongs to the executor.
     bool supervised_ = false;
 };
 

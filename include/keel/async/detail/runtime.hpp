@@ -66,15 +66,20 @@ public:
     /// It is not parked any more. On its executor.
     void strike(parking&) noexcept;
 
-    /// Continues a parked coroutine soon, on its executor. From any thread. Those whose executor is the
-    /// context's own are continued together, one after the other by one post, which cannot run out of memory.
-    /// \throws std::bad_alloc for another executor; then it is not continued
+    /// Continues a parked coroutine soon, on its executor: at the end of the `hand_over` that this thread is
+    /// in, or by a post. From any thread.
+    /// \throws std::bad_alloc as `wake_by_post`
     void wake(parking&);
+    /// Those whose executor is the context's own are continued together, one after the other by one post,
+    /// which cannot run out of memory.
+    /// \throws std::bad_alloc for another executor; then it is not continued
+    void wake_by_post(parking&);
 
 private:
     void shutdown() override;
-    void continue_woken_on(asio::io_context::executor_type const&);
+    void post_continuation(asio::io_context::executor_type const&);
     void continue_woken(asio::io_context::executor_type const&);
+    bool still_continuing() noexcept;
     parking* next_woken() noexcept;
 
     time_source& time_;

@@ -1,0 +1,60 @@
+#include <keel/async/detail/hand_over.hpp>
+
+#include <keel/async/detail/parking.hpp>
+#include <keel/async/detail/runtime.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <exception>
+
+namespace keel::detail {
+
+thread_local constinit hand_over* hand_over::innermost = nullptr;
+
+hand_over::hand_over(parking& giver) noexcept
+    : giver_(giver),
+      outer_(innermost),
+      collector_(outer_ && &outer_->giver_.context() == &giver.context() ? outer_->collector_ : this)
+{
+    innermost = this;
+}
+
+// Both must be on the context's own executor: then what the giver's thread does is done there.
+bool hand_over::collect(parking& p) noexcept
+{
+    if (!innermost || &innermost->giver_.context() != &p.context()) return false;
+    if (!p.is_plain() || !innermost->giver_.is_plain()) return false;
+    auto& in = *innermost->collector_;
+    p.next_woken_ = nullptr;
+    (in.last_ ? in.last_->next_woken_ : in.first_) = &p;
+    in.last_ = &p;
+    return true;
+}
+
+parking* hand_over::take_first() noexcept
+{
+    auto* const p = first_;
+    first_ = p->next_woken_;
+    if (!first_) last_ = nullptr;
+    return p;
+}
+
+void hand_over::continue_them() noexcept
+{
+    auto left = 8; // then the giver, too, has its turn
+    while (first_) {
+        auto& p = *take_first();
+        if (left-- <= 0 || !p.is_parked()) {
+            p.context().wake_by_post(p);
+            continue;
+        }
+        try {
+            p.resume();
+        } catch (...) { // from a handler of the user's; it is not for the giver, but for `run`
+            asio::post(giver_.executor(),
+                       [thrown = std::current_exception()] { std::rethrow_exception(thrown); });
+        }
+    }
+}
+
+} // namespace keel::detail
