@@ -200,6 +200,7 @@ void time_source::unlink_fired(deadline& d) noexcept
 
 void time_source::earliest_moved(time_point earliest, time_point now)
 {
+    if (down_) return; // armed by what dies with the context: Asio's timers are gone already
     if (!alarm_) alarm_ = std::make_unique<alarm>(context());
     alarm_->set(*this, earliest, now);
 }
@@ -239,6 +240,7 @@ void time_source::set_alarm_again(time_point now) noexcept
 void time_source::shutdown()
 {
     std::lock_guard lock(mutex_);
+    down_ = true;
     if (alarm_) alarm_->cancel();
     alarm_.reset();
 }

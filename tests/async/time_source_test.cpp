@@ -12,11 +12,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
 #include <optional>
 #include <random>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -328,6 +330,42 @@ TEST(time_source, a_context_may_end_with_deadlines_fired_but_not_delivered)
     EXPECT_EQ(source.armed(), 1u);
     context.reset();
     EXPECT_EQ(rung, 1);
+}
+
+/// What a coroutine frame does that is destroyed with its context.
+class parting
+{
+public:
+    explicit parting(std::function<void()> then) : then_(std::move(then)) {}
+    ~parting() { then_(); }
+
+private:
+    std::function<void()> then_;
+};
+
+TEST(time_source, what_is_armed_while_the_context_ends_never_rings_and_does_no_harm)
+{
+    for (auto const armed_before : {false, true}) {
+        auto context = std::make_unique<asio::io_context>(1);
+        asio::any_io_executor const executor = context->get_executor();
+        auto& source = asio::use_service<time_source>(*context);
+        bell earlier(executor, [] { FAIL() << "there is no context any more"; });
+        bell late(executor, [] { FAIL() << "there is no context any more"; });
+        bell gone(executor, [] { FAIL() << "there is no context any more"; });
+        auto ended = false;
+        auto last_words = std::make_unique<parting>([&] {
+            auto const now = source.now();
+            source.arm(late, now, now);
+            source.arm(gone, now, now);
+            source.disarm(gone);
+            EXPECT_EQ(source.armed(), armed_before ? 2u : 1u);
+            ended = true;
+        });
+        if (armed_before) source.arm(earlier, source.now() + 1h, source.now());
+        asio::post(executor, [last_words = std::move(last_words)] { FAIL() << "the context never ran"; });
+        context.reset();
+        EXPECT_TRUE(ended);
+    }
 }
 
 } // namespace

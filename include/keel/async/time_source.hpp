@@ -106,6 +106,7 @@ private:
     deadline* last_fired_ = nullptr;
     std::uint64_t sequence_ = 0;
     std::unique_ptr<alarm> alarm_;
+    bool down_ = false; ///< The context is being destroyed.
 };
 
 } // namespace keel
