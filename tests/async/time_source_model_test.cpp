@@ -28,7 +28,8 @@ using namespace keel;
 using namespace std::chrono_literals;
 using keel::testing::virtual_time;
 
-/// Sixty deadlines that arm and disarm each other as a seed says, run by the time source or by a model of it.
+/// Sixty deadlines, of as many lengths as a seed says, that arm and disarm each other as it says. Run by the
+/// time source or by a model of it.
 class tangle
 {
 public:
@@ -40,7 +41,8 @@ public:
     tangle(unsigned seed, arm_function arm, disarm_function disarm)
         : random_(seed),
           arm_(std::move(arm)),
-          disarm_(std::move(disarm))
+          disarm_(std::move(disarm)),
+          lengths_(3 + seed % 30)
     {
         for (std::size_t i = 0; i < size; ++i) start(i);
     }
@@ -65,7 +67,7 @@ private:
     void start(std::size_t i)
     {
         armed_[i] = true;
-        arm_(i, std::chrono::milliseconds(random_() % 8));
+        arm_(i, std::chrono::milliseconds(random_() % lengths_));
     }
 
     void stop(std::size_t i)
@@ -77,6 +79,7 @@ private:
     std::mt19937 random_;
     arm_function arm_;
     disarm_function disarm_;
+    unsigned lengths_;
     bool armed_[size] = {};
     std::vector<std::pair<std::size_t, duration>> log_;
 };
@@ -114,7 +117,11 @@ std::vector<std::pair<std::size_t, duration>> by_the_time_source(unsigned seed)
         bells.push_back(
             std::make_unique<bell>(executor, [&, i] { t->rang(i, clock.now().time_since_epoch()); }));
     t.emplace(
-        seed, [&](std::size_t i, duration in) { clock.arm(*bells[i], clock.now() + in, clock.now()); },
+        seed,
+        [&](std::size_t i, duration in) {
+            auto const some_time_ago = clock.now() - std::chrono::microseconds(i * 20);
+            clock.arm(*bells[i], clock.now() + in, some_time_ago);
+        },
         [&](std::size_t i) { clock.disarm(*bells[i]); });
     while (clock.step(context)) {}
     EXPECT_EQ(clock.armed(), 0u);
@@ -124,7 +131,7 @@ std::vector<std::pair<std::size_t, duration>> by_the_time_source(unsigned seed)
 TEST(time_source, does_what_a_model_does_whatever_is_armed_and_disarmed_when)
 {
     std::size_t rung = 0;
-    for (auto seed = 1U; seed <= 30; ++seed) {
+    for (auto seed = 1U; seed <= 60; ++seed) {
         auto const expected = by_the_model(seed);
         ASSERT_EQ(by_the_time_source(seed), expected) << "seed " << seed;
         rung += expected.size();

@@ -4,6 +4,7 @@
 #include <keel/testing/virtual_time.hpp>
 
 #include "support/bell.hpp"
+#include "support/refusing_executor.hpp"
 
 #include <gtest/gtest.h>
 
@@ -12,10 +13,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <future>
 #include <map>
 #include <memory>
+#include <new>
 #include <optional>
 #include <random>
 #include <utility>
@@ -58,8 +61,7 @@ public:
     time_point now() const noexcept override { return time_point{42h}; }
 
 private:
-    void earliest_moved(time_point, time_point) override {}
-    void idle() noexcept override {}
+    void earliest_moved(time_point) override {}
 };
 
 TEST(time_source, a_derived_service_takes_its_place)
@@ -243,6 +245,87 @@ TEST_F(real_time, disarmed_before_delivery_and_armed_again_it_rings_once_at_the_
     EXPECT_EQ(rung, (std::vector{1, 3, 2}));
 }
 
+// The alarm
+
+/// Tells real time, and counts how often it is asked about the alarm.
+class attentive_time final : public time_source
+{
+public:
+    using time_source::time_source;
+
+    int looks = 0;
+
+private:
+    void earliest_moved(time_point now) override
+    {
+        ++looks;
+        time_source::earliest_moved(now);
+    }
+};
+
+TEST(time_source, looks_at_the_alarm_only_when_a_deadline_is_due_before_it)
+{
+    asio::io_context context(1);
+    asio::any_io_executor const executor = context.get_executor();
+    auto& source = asio::make_service<attentive_time>(context);
+    std::deque<bell> bells;
+    auto const now = source.now();
+    auto const arm = [&](duration in) -> bell& {
+        bells.emplace_back(executor, [] {});
+        source.arm(bells.back(), now + in, now);
+        return bells.back();
+    };
+    for (auto i = 0; i < 1000; ++i) arm(30s + i % 3 * 1s);
+    EXPECT_EQ(source.looks, 1);
+    auto& soon = arm(1ms);
+    EXPECT_EQ(source.looks, 2);
+    source.disarm(soon);
+    arm(2ms);
+    EXPECT_EQ(source.looks, 2) << "the alarm stays where it was";
+    for (auto& each : bells) source.disarm(each);
+    arm(30s);
+    EXPECT_EQ(source.looks, 2);
+    source.disarm(bells.back());
+    EXPECT_EQ(source.armed(), 0u);
+}
+
+// No memory for the post
+
+TEST_F(real_time, what_cannot_be_posted_rings_later_and_in_its_turn)
+{
+    auto refusals = 0;
+    asio::any_io_executor const short_of_memory = refusing_executor(context_.get_executor(), &refusals);
+    std::vector<int> rung;
+    std::deque<bell> bells;
+    auto const now = source_.now();
+    for (auto i = 0; i < 4; ++i) {
+        bells.emplace_back(short_of_memory, [&rung, i] { rung.push_back(i); });
+        source_.arm(bells.back(), now, now);
+    }
+    refusals = 2;
+    EXPECT_THROW(run(), std::bad_alloc);
+    EXPECT_THROW(run(), std::bad_alloc);
+    EXPECT_EQ(source_.armed(), 4u);
+    EXPECT_TRUE(run());
+    EXPECT_EQ(rung, (std::vector{0, 1, 2, 3}));
+    EXPECT_EQ(source_.armed(), 0u);
+}
+
+TEST_F(real_time, what_could_not_be_posted_can_be_disarmed)
+{
+    auto refusals = 1;
+    asio::any_io_executor const short_of_memory = refusing_executor(context_.get_executor(), &refusals);
+    auto rung = 0;
+    bell first(short_of_memory, [] { FAIL() << "it was disarmed"; });
+    bell second(short_of_memory, [&] { ++rung; });
+    auto const now = source_.now();
+    for (auto* const each : {&first, &second}) source_.arm(*each, now, now);
+    EXPECT_THROW(run(), std::bad_alloc);
+    source_.disarm(first);
+    EXPECT_TRUE(run());
+    EXPECT_EQ(rung, 1);
+}
+
 // The context is not held up
 
 TEST_F(real_time, run_returns_when_a_far_deadline_has_been_disarmed)
@@ -251,6 +334,15 @@ TEST_F(real_time, run_returns_when_a_far_deadline_has_been_disarmed)
     source_.arm(tomorrow, source_.now() + 24h, source_.now());
     asio::post(executor_, [&] { source_.disarm(tomorrow); });
     EXPECT_TRUE(run());
+}
+
+TEST_F(real_time, run_returns_when_all_that_is_armed_is_never_due)
+{
+    bell never(executor_, [] { FAIL() << "rang at the end of time"; });
+    source_.arm(never, time_point::max(), source_.now());
+    EXPECT_TRUE(run());
+    EXPECT_EQ(source_.armed(), 1u);
+    source_.disarm(never);
 }
 
 /// Makes the alarm fire so often that it is set as far ahead as it ever is.

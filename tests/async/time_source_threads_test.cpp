@@ -120,4 +120,58 @@ TEST(time_source, on_strands_of_two_threads_each_deadline_rings_or_is_disarmed_a
     EXPECT_EQ(source.armed(), 0u);
 }
 
+/// On a strand of its own: is armed again as it rings, and nothing else keeps the context from running out.
+class metronome final : public deadline
+{
+public:
+    metronome(asio::any_io_executor on, time_source& source, unsigned seed)
+        : deadline(executor_),
+          executor_(std::move(on)),
+          source_(source),
+          random_(seed)
+    {}
+
+    static constexpr int beats = 1000;
+
+    void start()
+    {
+        asio::post(executor_, [this] { next(); });
+    }
+
+    int rung() const { return rung_; }
+
+private:
+    void next()
+    {
+        auto const now = source_.now();
+        source_.arm(*this, now + std::chrono::microseconds(random_() % 40), now);
+    }
+
+    void reached() override
+    {
+        if (++rung_ < beats) next();
+    }
+
+    asio::any_io_executor executor_;
+    time_source& source_;
+    std::mt19937 random_;
+    int rung_ = 0;
+};
+
+TEST(time_source, on_strands_of_two_threads_no_deadline_is_forgotten)
+{
+    asio::io_context context(2);
+    auto& source = asio::use_service<time_source>(context);
+    std::vector<std::unique_ptr<metronome>> all;
+    for (auto i = 0U; i < 3; ++i) {
+        all.push_back(std::make_unique<metronome>(asio::make_strand(context.get_executor()), source, i));
+        all.back()->start();
+    }
+    std::thread other([&] { context.run(); });
+    context.run();
+    other.join();
+    for (auto const& each : all) EXPECT_EQ(each->rung(), metronome::beats);
+    EXPECT_EQ(source.armed(), 0u);
+}
+
 } // namespace
