@@ -1,5 +1,6 @@
 #pragma once
 
+#include <keel/async/detail/brief_lock.hpp>
 #include <keel/async/detail/deadline_list.hpp>
 #include <keel/async/detail/deadline_node.hpp>
 #include <keel/async/detail/deadline_queue.hpp>
@@ -116,7 +117,7 @@ private:
     detail::deadline_node* not_posted() const noexcept;
     time_point next_due() const noexcept;
 
-    mutable std::mutex lock_;
+    mutable detail::brief_lock lock_;
     detail::deadline_queue queue_;
     detail::deadline_list fired_; ///< `reached` of these is on its way, in this order.
     std::uint64_t firings_ = 0;   ///< Counts them.
