@@ -14,12 +14,12 @@
 namespace {
 
 using namespace keel;
-using detail::heap_node;
+using detail::deadline_node;
 using fuzz::law;
 
 struct by_deadline
 {
-    bool operator()(heap_node const* a, heap_node const* b) const
+    bool operator()(deadline_node const* a, deadline_node const* b) const
     {
         return std::pair(a->due, a->sequence) < std::pair(b->due, b->sequence);
     }
@@ -43,20 +43,21 @@ private:
     void turn()
     {
         auto& node = nodes_[in_.byte() % nodes_.size()];
-        if (model_.contains(&node) && armed(node)) return remove(in_.flag() ? node : heap_.first());
+        if (armed(node)) return remove(in_.flag() ? node : heap_.first());
         node.due = time_point(in_.flag() ? duration(in_.byte()) : in_.length());
         node.sequence = ++sequence_;
+        heap_.make_room();
         heap_.push(node);
         model_.insert(&node);
     }
 
-    static bool armed(heap_node const& node) { return node.position != heap_node::nowhere; }
+    static bool armed(deadline_node const& node) { return node.sequence != 0; }
 
-    void remove(heap_node& node)
+    void remove(deadline_node& node)
     {
         model_.erase(&node);
         heap_.remove(node);
-        law(!armed(node), "a removed node is nowhere");
+        node.sequence = 0;
     }
 
     void check() const
@@ -65,7 +66,7 @@ private:
             "what was pushed is in it until it is removed");
         law(model_.empty() || &heap_.first() == *model_.begin(),
             "the first is the earliest, then the oldest");
-        std::set<std::uint32_t> places;
+        std::set<std::size_t> places;
         for (auto const* node : model_) places.insert(node->position);
         law(places.size() == model_.size() && (places.empty() || *places.rbegin() == model_.size() - 1),
             "every node knows a place of its own");
@@ -73,8 +74,8 @@ private:
 
     fuzz::input& in_;
     detail::deadline_heap heap_;
-    std::array<heap_node, 100> nodes_{};
-    std::set<heap_node*, by_deadline> model_{};
+    std::array<deadline_node, 100> nodes_{};
+    std::set<deadline_node*, by_deadline> model_{};
     std::uint64_t sequence_ = 0;
 };
 

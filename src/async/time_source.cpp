@@ -42,61 +42,53 @@ using timer = asio::basic_waitable_timer<std::chrono::steady_clock,
 
 } // namespace
 
+// A call keeps one for each of its waits.
+static_assert(sizeof(void*) != 8 || sizeof(deadline) <= 48);
+
 time_point steady_now() noexcept { return std::chrono::steady_clock::now(); }
 
 asio::execution_context::id time_source::id;
 
 /// The one Asio timer. A pending timer keeps `run()` from returning, so it is never set further ahead than
 /// `span`: 10 ms at first, doubled each time it fires while deadlines remain. When the last deadline goes
-/// away while the span is long, the timer is cancelled; that can happen once in 10 ms at most, so the usual
-/// disarming costs no system call. Guarded by the mutex of the time source.
+/// away while the timer is set further ahead than 10 ms, it is cancelled; that can happen once in 10 ms at
+/// most, so the usual disarming costs no system call. Guarded by the alarm mutex of the time source.
 class time_source::alarm
 {
 public:
     explicit alarm(asio::execution_context& context) : timer_(context_executor(context)) {}
 
-    void set(time_source& owner, time_point earliest, time_point now)
-    {
-        auto const at = std::min(earliest, saturating_add(now, span_));
-        if (set_ && at_ <= at) return;
-        set_ = false;
-        timer_.expires_at(at);
-        timer_.async_wait([&owner, shot = ++shot_](boost::system::error_code) { owner.on_alarm(shot); });
-        set_ = true;
-        at_ = at;
-    }
-
-    /// False: the timer that fired had been cancelled or set anew meanwhile.
-    bool fired(std::uint64_t shot) noexcept
-    {
-        if (shot != shot_ || !set_) return false;
-        set_ = false;
-        return true;
-    }
-
+    /// How far ahead it may be set.
+    time_point reach(time_point now) const noexcept { return saturating_add(now, span_); }
     void lengthen() noexcept { span_ = std::min(span_ * 2, duration(std::chrono::hours(1))); }
     void shorten() noexcept { span_ = shortest_span; }
 
-    void nothing_left()
+    void set(time_source& owner, time_point at)
     {
-        if (!set_ || span_ <= shortest_span) return;
-        shorten();
-        cancel();
+        timer_.expires_at(at);
+        timer_.async_wait([&owner, shot = ++shot_](boost::system::error_code) { owner.on_alarm(shot); });
     }
 
     void cancel()
     {
-        set_ = false;
         ++shot_;
         timer_.cancel();
     }
 
+    /// False: it has been cancelled or set anew since that shot.
+    bool expects(std::uint64_t shot) const noexcept { return shot == shot_; }
+
 private:
     timer timer_;
     duration span_ = shortest_span;
-    bool set_ = false;
-    time_point at_{};
     std::uint64_t shot_ = 0;
+};
+
+/// A deadline that has fired, as far as it may be known without the lock.
+struct time_source::firing
+{
+    asio::any_io_executor executor;
+    std::uint64_t number;
 };
 
 time_source::time_source(asio::execution_context& context) : service(context) {}
@@ -111,109 +103,152 @@ time_point time_source::now() const noexcept { return steady_now(); }
 
 void time_source::arm(deadline& d, time_point at, time_point now)
 {
-    std::lock_guard lock(mutex_);
-    d.due = at;
-    d.sequence = ++sequence_;
-    heap_.push(d);
+    auto const length = saturating_sub(at, now);
+    {
+        std::lock_guard lock(lock_);
+        queue_.push(d, at, length);
+        ++armed_;
+        if (alarm_at_ < at) return;
+    }
     try {
-        earliest_moved(heap_.first().due, now);
+        earliest_moved(now);
     } catch (...) {
-        heap_.remove(d);
+        remove(d);
         throw;
     }
-    d.armed_ = true;
 }
 
-void time_source::disarm(deadline& d) noexcept
+void time_source::remove(deadline& d) noexcept
 {
-    if (!std::exchange(d.armed_, false)) return;
-    std::lock_guard lock(mutex_);
-    if (d.position != detail::heap_node::nowhere) {
-        heap_.remove(d);
-        if (heap_.empty()) idle();
-    } else if (d.fired_) {
-        unlink_fired(d);
+    auto none_left = false;
+    {
+        std::lock_guard lock(lock_);
+        queue_.remove(d);
+        d.sequence = 0;
+        --armed_;
+        none_left = alarm_is_far_ && queue_.empty();
     }
+    if (none_left) cancel_far_alarm();
 }
 
 std::size_t time_source::armed() const
 {
-    std::lock_guard lock(mutex_);
-    auto count = heap_.size();
-    for (auto const* d = first_fired_; d; d = d->next_fired_) ++count;
-    return count;
+    std::lock_guard lock(lock_);
+    return armed_;
 }
 
 time_point time_source::earliest() const
 {
-    std::lock_guard lock(mutex_);
-    return heap_.empty() ? time_point::max() : heap_.first().due;
+    std::lock_guard lock(lock_);
+    return next_due();
 }
 
-// One at a time, and posted before it leaves the heap: if there is no memory for the post, nothing is lost.
-// Each is numbered anew, so that those on their way are in order of their numbers.
+time_point time_source::next_due() const noexcept
+{
+    if (not_posted()) return time_point::min();
+    auto const* const first = queue_.first();
+    return first ? first->due : time_point::max();
+}
+
+/// The last that has fired, if there was no memory for its post.
+detail::deadline_node* time_source::not_posted() const noexcept
+{
+    auto* const last = fired_.last();
+    return last && last->firing > posted_ ? last : nullptr;
+}
+
+// Firing
+
+// One at a time and in order. What could not be posted comes first the next time.
 void time_source::fire_due(time_point now)
 {
-    std::lock_guard lock(mutex_);
-    while (!heap_.empty() && heap_.first().due <= now) {
-        auto& d = static_cast<deadline&>(heap_.first());
-        asio::post(*d.executor_, [this, sequence = sequence_ + 1] { deliver(sequence); });
-        heap_.remove(d);
-        d.sequence = ++sequence_;
-        d.fired_ = true;
-        d.previous_fired_ = last_fired_;
-        d.next_fired_ = nullptr;
-        (last_fired_ ? last_fired_->next_fired_ : first_fired_) = &d;
-        last_fired_ = &d;
+    std::lock_guard firing_alone(alarm_mutex_);
+    while (auto const next = fire_first(now)) {
+        asio::post(next->executor, [this, number = next->number] { deliver(number); });
+        std::lock_guard lock(lock_);
+        posted_ = next->number;
     }
+}
+
+// The executor is copied, which counts a reference at most: what waits may be gone, and its executor with it,
+// as soon as the lock is given up.
+std::optional<time_source::firing> time_source::fire_first(time_point now)
+{
+    std::lock_guard lock(lock_);
+    auto* node = not_posted();
+    if (!node) {
+        node = queue_.first();
+        if (!node || node->due > now) return std::nullopt;
+        queue_.remove(*node);
+        node->firing = ++firings_;
+        fired_.append(*node);
+    }
+    return firing{*static_cast<deadline*>(node)->executor_, node->firing};
 }
 
 // What waits may be gone, or disarmed, by the time this runs on its executor: then its entry is gone too.
-void time_source::deliver(std::uint64_t sequence)
+void time_source::deliver(std::uint64_t number)
 {
     deadline* d = nullptr;
     {
-        std::lock_guard lock(mutex_);
-        d = take_fired(sequence);
+        std::lock_guard lock(lock_);
+        d = take_fired(number);
     }
-    if (!d) return;
-    d->armed_ = false;
-    d->reached();
+    if (d) d->reached();
 }
 
 // They are delivered in order, or nearly so if they are of several strands: it is the first, or close to it.
-deadline* time_source::take_fired(std::uint64_t sequence) noexcept
+deadline* time_source::take_fired(std::uint64_t number) noexcept
 {
-    auto* d = first_fired_;
-    while (d && d->sequence < sequence) d = d->next_fired_;
-    if (!d || d->sequence != sequence) return nullptr;
-    unlink_fired(*d);
-    return d;
+    auto* node = fired_.first();
+    while (node && node->firing < number) node = fired_.after(*node);
+    if (!node || node->firing != number) return nullptr;
+    detail::deadline_list::remove(*node);
+    node->sequence = 0;
+    --armed_;
+    return static_cast<deadline*>(node);
 }
 
-void time_source::unlink_fired(deadline& d) noexcept
-{
-    (d.previous_fired_ ? d.previous_fired_->next_fired_ : first_fired_) = d.next_fired_;
-    (d.next_fired_ ? d.next_fired_->previous_fired_ : last_fired_) = d.previous_fired_;
-    d.fired_ = false;
-}
+// The alarm
 
-void time_source::earliest_moved(time_point earliest, time_point now)
+void time_source::earliest_moved(time_point now)
 {
+    std::lock_guard lock(alarm_mutex_);
+    if (down_) return; // armed by what dies with the context: Asio's timers are gone already
     if (!alarm_) alarm_ = std::make_unique<alarm>(context());
-    alarm_->set(*this, earliest, now);
+    set_alarm(now);
 }
 
-void time_source::idle() noexcept
+// Whoever arms meanwhile, or after this has thrown, finds no alarm that would do, and comes here.
+void time_source::set_alarm(time_point now)
 {
-    if (alarm_) alarm_->nothing_left();
+    time_point at;
+    {
+        std::lock_guard lock(lock_);
+        at = next_due();
+        if (at == time_point::max()) return;
+        at = std::min(at, alarm_->reach(now));
+        if (alarm_at_ <= at) return;
+        alarm_at_ = time_point::max();
+    }
+    alarm_->set(*this, at);
+    note_alarm(at, saturating_sub(at, now) > shortest_span);
 }
 
+void time_source::note_alarm(time_point at, bool far) noexcept
+{
+    std::lock_guard lock(lock_);
+    alarm_at_ = at;
+    alarm_is_far_ = far;
+}
+
+// It is set again in any case, so nobody who arms meanwhile needs to wait for it.
 void time_source::on_alarm(std::uint64_t shot)
 {
     {
-        std::lock_guard lock(mutex_);
-        if (!alarm_ || !alarm_->fired(shot)) return;
+        std::lock_guard lock(alarm_mutex_);
+        if (!alarm_ || !alarm_->expects(shot)) return;
+        note_alarm(time_point::min(), false);
     }
     auto const at = now();
     try {
@@ -227,19 +262,34 @@ void time_source::on_alarm(std::uint64_t shot)
 
 void time_source::set_alarm_again(time_point now) noexcept
 {
-    std::lock_guard lock(mutex_);
-    if (heap_.empty()) return alarm_->shorten();
+    std::lock_guard lock(alarm_mutex_);
+    note_alarm(time_point::max(), false);
+    if (earliest() == time_point::max()) return alarm_->shorten();
     alarm_->lengthen();
     try {
-        alarm_->set(*this, heap_.first().due, now);
+        set_alarm(now);
     } catch (std::bad_alloc const&) { // the next deadline to be armed tries again
     }
 }
 
+void time_source::cancel_far_alarm() noexcept
+{
+    std::lock_guard lock(alarm_mutex_);
+    {
+        std::lock_guard looking(lock_);
+        if (!alarm_is_far_ || !queue_.empty()) return;
+        alarm_at_ = time_point::max();
+        alarm_is_far_ = false;
+    }
+    alarm_->shorten();
+    alarm_->cancel();
+}
+
 void time_source::shutdown()
 {
-    std::lock_guard lock(mutex_);
-    if (alarm_) alarm_->cancel();
+    std::lock_guard lock(alarm_mutex_);
+    down_ = true;
+    note_alarm(time_point::max(), false);
     alarm_.reset();
 }
 

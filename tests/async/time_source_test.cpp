@@ -3,24 +3,24 @@
 #include <keel/async/sleep.hpp>
 #include <keel/testing/virtual_time.hpp>
 
+#include "support/bell.hpp"
+#include "support/refusing_executor.hpp"
+
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/strand.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <deque>
 #include <functional>
 #include <future>
 #include <map>
 #include <memory>
+#include <new>
 #include <optional>
 #include <random>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -32,19 +32,6 @@ using keel::testing::virtual_time;
 
 /// Far longer than any of these tests takes, and short enough to see one that hangs.
 constexpr auto safety_net = 60s;
-
-/// Does something when its time comes.
-class bell final : public deadline
-{
-public:
-    bell(asio::any_io_executor const& on, std::function<void()> then) : deadline(on), then_(std::move(then))
-    {}
-
-private:
-    void reached() override { then_(); }
-
-    std::function<void()> then_;
-};
 
 /// A context of one thread and its machine-clock time source.
 class real_time : public ::testing::Test
@@ -74,8 +61,7 @@ public:
     time_point now() const noexcept override { return time_point{42h}; }
 
 private:
-    void earliest_moved(time_point, time_point) override {}
-    void idle() noexcept override {}
+    void earliest_moved(time_point) override {}
 };
 
 TEST(time_source, a_derived_service_takes_its_place)
@@ -259,6 +245,87 @@ TEST_F(real_time, disarmed_before_delivery_and_armed_again_it_rings_once_at_the_
     EXPECT_EQ(rung, (std::vector{1, 3, 2}));
 }
 
+// The alarm
+
+/// Tells real time, and counts how often it is asked about the alarm.
+class attentive_time final : public time_source
+{
+public:
+    using time_source::time_source;
+
+    int looks = 0;
+
+private:
+    void earliest_moved(time_point now) override
+    {
+        ++looks;
+        time_source::earliest_moved(now);
+    }
+};
+
+TEST(time_source, looks_at_the_alarm_only_when_a_deadline_is_due_before_it)
+{
+    asio::io_context context(1);
+    asio::any_io_executor const executor = context.get_executor();
+    auto& source = asio::make_service<attentive_time>(context);
+    std::deque<bell> bells;
+    auto const now = source.now();
+    auto const arm = [&](duration in) -> bell& {
+        bells.emplace_back(executor, [] {});
+        source.arm(bells.back(), now + in, now);
+        return bells.back();
+    };
+    for (auto i = 0; i < 1000; ++i) arm(30s + i % 3 * 1s);
+    EXPECT_EQ(source.looks, 1);
+    auto& soon = arm(1ms);
+    EXPECT_EQ(source.looks, 2);
+    source.disarm(soon);
+    arm(2ms);
+    EXPECT_EQ(source.looks, 2) << "the alarm stays where it was";
+    for (auto& each : bells) source.disarm(each);
+    arm(30s);
+    EXPECT_EQ(source.looks, 2);
+    source.disarm(bells.back());
+    EXPECT_EQ(source.armed(), 0u);
+}
+
+// No memory for the post
+
+TEST_F(real_time, what_cannot_be_posted_rings_later_and_in_its_turn)
+{
+    auto refusals = 0;
+    asio::any_io_executor const short_of_memory = refusing_executor(context_.get_executor(), &refusals);
+    std::vector<int> rung;
+    std::deque<bell> bells;
+    auto const now = source_.now();
+    for (auto i = 0; i < 4; ++i) {
+        bells.emplace_back(short_of_memory, [&rung, i] { rung.push_back(i); });
+        source_.arm(bells.back(), now, now);
+    }
+    refusals = 2;
+    EXPECT_THROW(run(), std::bad_alloc);
+    EXPECT_THROW(run(), std::bad_alloc);
+    EXPECT_EQ(source_.armed(), 4u);
+    EXPECT_TRUE(run());
+    EXPECT_EQ(rung, (std::vector{0, 1, 2, 3}));
+    EXPECT_EQ(source_.armed(), 0u);
+}
+
+TEST_F(real_time, what_could_not_be_posted_can_be_disarmed)
+{
+    auto refusals = 1;
+    asio::any_io_executor const short_of_memory = refusing_executor(context_.get_executor(), &refusals);
+    auto rung = 0;
+    bell first(short_of_memory, [] { FAIL() << "it was disarmed"; });
+    bell second(short_of_memory, [&] { ++rung; });
+    auto const now = source_.now();
+    for (auto* const each : {&first, &second}) source_.arm(*each, now, now);
+    EXPECT_THROW(run(), std::bad_alloc);
+    source_.disarm(first);
+    EXPECT_TRUE(run());
+    EXPECT_EQ(rung, 1);
+}
+
 // The context is not held up
 
 TEST_F(real_time, run_returns_when_a_far_deadline_has_been_disarmed)
@@ -267,6 +334,15 @@ TEST_F(real_time, run_returns_when_a_far_deadline_has_been_disarmed)
     source_.arm(tomorrow, source_.now() + 24h, source_.now());
     asio::post(executor_, [&] { source_.disarm(tomorrow); });
     EXPECT_TRUE(run());
+}
+
+TEST_F(real_time, run_returns_when_all_that_is_armed_is_never_due)
+{
+    bell never(executor_, [] { FAIL() << "rang at the end of time"; });
+    source_.arm(never, time_point::max(), source_.now());
+    EXPECT_TRUE(run());
+    EXPECT_EQ(source_.armed(), 1u);
+    source_.disarm(never);
 }
 
 /// Makes the alarm fire so often that it is set as far ahead as it ever is.
@@ -348,237 +424,40 @@ TEST(time_source, a_context_may_end_with_deadlines_fired_but_not_delivered)
     EXPECT_EQ(rung, 1);
 }
 
-// Against a model, in virtual time
-
-/// Sixty deadlines that arm and disarm each other as a seed says, run by the time source or by a model of it.
-class tangle
+/// What a coroutine frame does that is destroyed with its context.
+class parting
 {
 public:
-    using arm_function = std::function<void(std::size_t, duration)>;
-    using disarm_function = std::function<void(std::size_t)>;
-
-    static constexpr std::size_t size = 60;
-
-    tangle(unsigned seed, arm_function arm, disarm_function disarm)
-        : random_(seed),
-          arm_(std::move(arm)),
-          disarm_(std::move(disarm))
-    {
-        for (std::size_t i = 0; i < size; ++i) start(i);
-    }
-
-    void rang(std::size_t i, duration at)
-    {
-        armed_[i] = false;
-        log_.emplace_back(i, at);
-        if (log_.size() > 3000) return;
-        for (auto k = random_() % 4; k > 0; --k) {
-            auto const other = random_() % size;
-            if (armed_[other])
-                stop(other);
-            else
-                start(other);
-        }
-    }
-
-    std::vector<std::pair<std::size_t, duration>> const& log() const { return log_; }
+    explicit parting(std::function<void()> then) : then_(std::move(then)) {}
+    ~parting() { then_(); }
 
 private:
-    void start(std::size_t i)
-    {
-        armed_[i] = true;
-        arm_(i, std::chrono::milliseconds(random_() % 8));
-    }
-
-    void stop(std::size_t i)
-    {
-        armed_[i] = false;
-        disarm_(i);
-    }
-
-    std::mt19937 random_;
-    arm_function arm_;
-    disarm_function disarm_;
-    bool armed_[size] = {};
-    std::vector<std::pair<std::size_t, duration>> log_;
+    std::function<void()> then_;
 };
 
-std::vector<std::pair<std::size_t, duration>> by_the_model(unsigned seed)
+TEST(time_source, what_is_armed_while_the_context_ends_never_rings_and_does_no_harm)
 {
-    std::map<std::pair<duration, std::uint64_t>, std::size_t> queue;
-    std::map<std::size_t, std::pair<duration, std::uint64_t>> place;
-    duration now{};
-    std::uint64_t sequence = 0;
-    tangle t(
-        seed,
-        [&](std::size_t i, duration in) {
-            place[i] = {now + in, ++sequence};
-            queue[place[i]] = i;
-        },
-        [&](std::size_t i) { queue.erase(place[i]); });
-    while (!queue.empty()) {
-        auto const [key, i] = *queue.begin();
-        queue.erase(queue.begin());
-        now = key.first;
-        t.rang(i, now);
-    }
-    return t.log();
-}
-
-std::vector<std::pair<std::size_t, duration>> by_the_time_source(unsigned seed)
-{
-    asio::io_context context(1);
-    asio::any_io_executor const executor = context.get_executor();
-    auto& clock = virtual_time::install(context);
-    std::optional<tangle> t;
-    std::vector<std::unique_ptr<bell>> bells;
-    for (std::size_t i = 0; i < tangle::size; ++i)
-        bells.push_back(
-            std::make_unique<bell>(executor, [&, i] { t->rang(i, clock.now().time_since_epoch()); }));
-    t.emplace(
-        seed, [&](std::size_t i, duration in) { clock.arm(*bells[i], clock.now() + in, clock.now()); },
-        [&](std::size_t i) { clock.disarm(*bells[i]); });
-    while (clock.step(context)) {}
-    EXPECT_EQ(clock.armed(), 0u);
-    return t->log();
-}
-
-TEST(time_source, does_what_a_model_does_whatever_is_armed_and_disarmed_when)
-{
-    std::size_t rung = 0;
-    for (auto seed = 1U; seed <= 30; ++seed) {
-        auto const expected = by_the_model(seed);
-        ASSERT_EQ(by_the_time_source(seed), expected) << "seed " << seed;
-        rung += expected.size();
-    }
-    EXPECT_GT(rung, 3000u) << "the tangles are worth the trouble";
-}
-
-TEST(time_source, very_many_that_fire_at_once_can_be_disarmed_in_any_order)
-{
-    // So many that a search through all of them for each would outlast the time limit of the test run.
-    constexpr std::size_t many = 300'000;
-    for (auto const backwards : {false, true}) {
-        asio::io_context context(1);
-        asio::any_io_executor const executor = context.get_executor();
-        auto& clock = virtual_time::install(context);
-        std::deque<bell> bells;
-        std::size_t rung = 0;
-        auto const disarm_most = [&] {
-            for (std::size_t i = 1; i < many; ++i)
-                if (auto const k = backwards ? many - i : i; k % 4 != 0) clock.disarm(bells[k]);
-        };
-        for (std::size_t i = 0; i < many; ++i) {
-            auto const on_time = [&, i] {
-                if (i == 0) disarm_most();
-                rung += i % 4 == 0 ? 1 : many;
-            };
-            bells.emplace_back(executor, on_time);
-            clock.arm(bells.back(), time_point{1s}, clock.now());
-        }
-        EXPECT_TRUE(clock.step(context));
-        EXPECT_EQ(rung, many / 4);
-        EXPECT_EQ(clock.armed(), 0u);
-    }
-}
-
-// Threads
-
-TEST(time_source, works_on_a_thread_pool)
-{
-    asio::thread_pool pool(1);
-    asio::any_io_executor const executor = pool.get_executor();
-    auto& source = asio::use_service<time_source>(pool);
-    std::vector<int> rung;
-    bell first(executor, [&] { rung.push_back(1); });
-    bell second(executor, [&] { rung.push_back(2); });
-    bell never(executor, [&] { rung.push_back(3); });
-    asio::post(executor, [&] {
-        auto const now = source.now();
-        source.arm(never, now + 24h, now);
-        source.arm(second, now + 2ms, now);
-        source.arm(first, now + 1ms, now);
-        asio::post(executor, [&] { source.disarm(never); });
-    });
-    pool.join();
-    EXPECT_EQ(rung, (std::vector{1, 2}));
-    EXPECT_EQ(source.armed(), 0u);
-}
-
-/// On a strand of its own: arms a deadline that is due at about the time it disarms it, over and over. Counts
-/// without atomics: its strand is all the protection it has.
-class indecisive final : public deadline
-{
-public:
-    indecisive(asio::any_io_executor on, time_source& source, unsigned seed)
-        : deadline(executor_),
-          executor_(std::move(on)),
-          source_(source),
-          random_(seed)
-    {}
-
-    static constexpr int rounds = 300;
-
-    void start()
-    {
-        asio::post(executor_, [this] { next(); });
-    }
-
-    int ends() const { return rung_ + disarmed_; }
-
-private:
-    void next()
-    {
-        if (++round_ > rounds) return;
-        armed_ = true;
-        auto const now = source_.now();
-        source_.arm(*this, now + std::chrono::microseconds(random_() % 60), now);
-        hesitate(static_cast<int>(random_() % 12));
-    }
-
-    void hesitate(int times)
-    {
-        asio::post(executor_, [this, times, round = round_] {
-            if (round != round_ || !armed_) return;
-            if (times > 0) return hesitate(times - 1);
-            armed_ = false;
-            ++disarmed_;
-            source_.disarm(*this);
-            next();
+    for (auto const armed_before : {false, true}) {
+        auto context = std::make_unique<asio::io_context>(1);
+        asio::any_io_executor const executor = context->get_executor();
+        auto& source = asio::use_service<time_source>(*context);
+        bell earlier(executor, [] { FAIL() << "there is no context any more"; });
+        bell late(executor, [] { FAIL() << "there is no context any more"; });
+        bell gone(executor, [] { FAIL() << "there is no context any more"; });
+        auto ended = false;
+        auto last_words = std::make_unique<parting>([&] {
+            auto const now = source.now();
+            source.arm(late, now, now);
+            source.arm(gone, now, now);
+            source.disarm(gone);
+            EXPECT_EQ(source.armed(), armed_before ? 2u : 1u);
+            ended = true;
         });
+        if (armed_before) source.arm(earlier, source.now() + 1h, source.now());
+        asio::post(executor, [last_words = std::move(last_words)] { FAIL() << "the context never ran"; });
+        context.reset();
+        EXPECT_TRUE(ended);
     }
-
-    void reached() override
-    {
-        EXPECT_TRUE(armed_) << "rang after it was disarmed";
-        armed_ = false;
-        ++rung_;
-        next();
-    }
-
-    asio::any_io_executor executor_;
-    time_source& source_;
-    std::mt19937 random_;
-    bool armed_ = false;
-    int round_ = 0;
-    int rung_ = 0;
-    int disarmed_ = 0;
-};
-
-TEST(time_source, on_strands_of_two_threads_each_deadline_rings_or_is_disarmed_and_never_both)
-{
-    asio::io_context context(2);
-    auto& source = asio::use_service<time_source>(context);
-    std::vector<std::unique_ptr<indecisive>> all;
-    for (auto i = 0U; i < 4; ++i) {
-        all.push_back(std::make_unique<indecisive>(asio::make_strand(context.get_executor()), source, i));
-        all.back()->start();
-    }
-    std::thread other([&] { context.run(); });
-    context.run();
-    other.join();
-    for (auto const& each : all) EXPECT_EQ(each->ends(), indecisive::rounds);
-    EXPECT_EQ(source.armed(), 0u);
 }
 
 } // namespace

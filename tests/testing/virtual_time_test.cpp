@@ -2,16 +2,16 @@
 
 #include <keel/async/sleep.hpp>
 
+#include "support/bell.hpp"
+
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <stdexcept>
-#include <utility>
 #include <vector>
 
 namespace {
@@ -20,19 +20,6 @@ using namespace keel;
 using namespace std::chrono_literals;
 using keel::testing::virtual_time;
 using times = std::vector<duration>;
-
-/// Does something when its time comes.
-class bell final : public deadline
-{
-public:
-    bell(asio::any_io_executor const& on, std::function<void()> then) : deadline(on), then_(std::move(then))
-    {}
-
-private:
-    void reached() override { then_(); }
-
-    std::function<void()> then_;
-};
 
 class virtual_clock : public ::testing::Test
 {

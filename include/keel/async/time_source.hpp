@@ -1,14 +1,19 @@
 #pragma once
 
-#include <keel/async/detail/deadline_heap.hpp>
+#include <keel/async/detail/brief_lock.hpp>
+#include <keel/async/detail/deadline_list.hpp>
+#include <keel/async/detail/deadline_node.hpp>
+#include <keel/async/detail/deadline_queue.hpp>
 #include <keel/core/time.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution_context.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 namespace keel {
 
@@ -19,7 +24,7 @@ time_point steady_now() noexcept;
 
 /// Something that wants to be told at a time. Lives inside whatever waits; must stay where it is, and its
 /// executor alive, while armed. Everything but arming's bookkeeping happens on that executor.
-class deadline : private detail::heap_node
+class deadline : private detail::deadline_node
 {
 public:
     deadline(deadline const&) = delete;
@@ -37,18 +42,17 @@ protected:
 private:
     friend class time_source;
 
+    // The sequence is written on the executor only, so that there it tells without the lock what is not
+    // armed. The rest of the node belongs to whoever holds the lock.
     asio::any_io_executor const* executor_;
-    bool armed_ = false; ///< Belongs to the executor, so that disarming what is not armed needs no lock.
-    bool fired_ = false; ///< Taken from the heap; `reached` is on its way. Under the lock, as are the links.
-    deadline* previous_fired_ = nullptr;
-    deadline* next_fired_ = nullptr;
 };
 
 /// The clock and the deadlines of one execution context: a service of it, made at the first use.
 ///
 /// All deadlines of a context share one Asio timer, which is set again only when the earliest deadline
 /// becomes earlier; disarming never touches it unless it would hold the context's `run()` for more than 10
-/// ms.
+/// ms. Arming and disarming cost the same however many deadlines are pending, as long as most of them are of
+/// a few lengths; else as much as the logarithm of their number.
 ///
 /// Tests replace it by a derived service (`testing::virtual_time`), which must be added to the context before
 /// anything of Keel runs there. Thread-safe.
@@ -68,12 +72,16 @@ public:
     virtual time_point now() const noexcept;
 
     /// Calls `d.reached()` on its executor at `at` or soon after, never before. `d` must not be armed.
+    /// `time_point::max()` never comes, and does not keep the context running.
     /// \param now a recent reading of this source
     /// \throws std::bad_alloc; then it is not armed
     void arm(deadline& d, time_point at, time_point now);
 
     /// `d.reached()` will not be called any more. Does nothing when `d` is not armed. Call on d's executor.
-    void disarm(deadline& d) noexcept;
+    void disarm(deadline& d) noexcept
+    {
+        if (d.sequence != 0) remove(d);
+    }
 
     /// How many deadlines are armed.
     std::size_t armed() const;
@@ -86,26 +94,42 @@ protected:
     /// Posts `reached` of every deadline that is due at `now`, in order.
     void fire_due(time_point now);
 
-    /// A deadline was armed; `earliest` is the earliest of all. Called under the lock.
-    virtual void earliest_moved(time_point earliest, time_point now);
-    /// The last deadline was disarmed. Called under the lock.
-    virtual void idle() noexcept;
+    /// A deadline was armed that may be the earliest of all. Sets the alarm, unless it is set for that time.
+    virtual void earliest_moved(time_point now);
 
 private:
     class alarm;
+    struct firing;
 
-    void deliver(std::uint64_t sequence);
-    deadline* take_fired(std::uint64_t sequence) noexcept;
-    void unlink_fired(deadline& d) noexcept;
-    void set_alarm_again(time_point now) noexcept;
+    void remove(deadline& d) noexcept;
+
+    std::optional<firing> fire_first(time_point now);
+    void deliver(std::uint64_t number);
+    deadline* take_fired(std::uint64_t number) noexcept;
+
     void on_alarm(std::uint64_t shot);
+    void set_alarm(time_point now);
+    void set_alarm_again(time_point now) noexcept;
+    void cancel_far_alarm() noexcept;
+    void note_alarm(time_point at, bool far) noexcept;
 
-    mutable std::mutex mutex_;
-    detail::deadline_heap heap_;
-    deadline* first_fired_ = nullptr;
-    deadline* last_fired_ = nullptr;
-    std::uint64_t sequence_ = 0;
+    // These two with `lock_` held.
+    detail::deadline_node* not_posted() const noexcept;
+    time_point next_due() const noexcept;
+
+    mutable detail::brief_lock lock_;
+    detail::deadline_queue queue_;
+    detail::deadline_list fired_; ///< `reached` of these is on its way, in this order.
+    std::uint64_t firings_ = 0;   ///< Counts them.
+    std::uint64_t posted_ = 0;    ///< The last firing that was posted.
+    std::size_t armed_ = 0;
+    time_point alarm_at_ = time_point::max(); ///< What is due after this need not look at the alarm.
+    bool alarm_is_far_ = false;               ///< It must not stay when the last deadline goes.
+
+    // Held while the alarm is set, and while what has fired is posted. Never locked under `lock_`.
+    std::mutex alarm_mutex_;
     std::unique_ptr<alarm> alarm_;
+    bool down_ = false; ///< The context is being destroyed.
 };
 
 } // namespace keel

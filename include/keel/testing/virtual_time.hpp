@@ -49,8 +49,7 @@ public:
     bool run_one(asio::io_context&);
 
 private:
-    void earliest_moved(time_point, time_point) override {}
-    void idle() noexcept override {}
+    void earliest_moved(time_point) override {}
 
     /// To the next deadline. False: there is none.
     bool jump();

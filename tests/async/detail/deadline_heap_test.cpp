@@ -17,19 +17,20 @@ namespace {
 using namespace keel;
 using namespace std::chrono_literals;
 using keel::detail::deadline_heap;
-using keel::detail::heap_node;
+using keel::detail::deadline_node;
 
 constexpr time_point t0{};
 
 using key = std::pair<time_point, std::uint64_t>;
 
-key key_of(heap_node const& node) { return {node.due, node.sequence}; }
+key key_of(deadline_node const& node) { return {node.due, node.sequence}; }
 
 /// Puts `node` in as `arm` does: with a time and the next sequence number.
-void push(deadline_heap& heap, heap_node& node, time_point due, std::uint64_t sequence)
+void push(deadline_heap& heap, deadline_node& node, time_point due, std::uint64_t sequence)
 {
     node.due = due;
     node.sequence = sequence;
+    heap.make_room();
     heap.push(node);
 }
 
@@ -54,7 +55,7 @@ TEST(deadline_heap, starts_empty)
 
 TEST(deadline_heap, gives_the_earliest_first)
 {
-    std::vector<heap_node> nodes(64);
+    std::vector<deadline_node> nodes(64);
     std::mt19937 random(7);
     deadline_heap heap;
     std::vector<key> expected;
@@ -69,7 +70,7 @@ TEST(deadline_heap, gives_the_earliest_first)
 
 TEST(deadline_heap, gives_equal_times_in_the_order_of_their_sequence)
 {
-    std::array<heap_node, 21> nodes;
+    std::array<deadline_node, 21> nodes;
     deadline_heap heap;
     for (std::size_t i = 0; i < nodes.size(); ++i) push(heap, nodes[i], t0 + 1s, 1000 - i);
     auto const order = drain(heap);
@@ -77,22 +78,10 @@ TEST(deadline_heap, gives_equal_times_in_the_order_of_their_sequence)
     EXPECT_EQ(order.size(), nodes.size());
 }
 
-TEST(deadline_heap, a_node_knows_whether_it_is_in)
-{
-    heap_node node;
-    deadline_heap heap;
-    EXPECT_EQ(node.position, heap_node::nowhere);
-    push(heap, node, t0, 1);
-    EXPECT_NE(node.position, heap_node::nowhere);
-    heap.remove(node);
-    EXPECT_EQ(node.position, heap_node::nowhere);
-    EXPECT_TRUE(heap.empty());
-}
-
 TEST(deadline_heap, a_removed_node_can_go_in_again)
 {
-    heap_node node;
-    heap_node other;
+    deadline_node node;
+    deadline_node other;
     deadline_heap heap;
     push(heap, node, t0 + 1s, 1);
     push(heap, other, t0 + 2s, 2);
@@ -104,9 +93,9 @@ TEST(deadline_heap, a_removed_node_can_go_in_again)
 
 TEST(deadline_heap, holds_the_ends_of_time)
 {
-    heap_node never;
-    heap_node always;
-    heap_node now;
+    deadline_node never;
+    deadline_node always;
+    deadline_node now;
     deadline_heap heap;
     push(heap, never, time_point::max(), 1);
     push(heap, now, t0, 2);
@@ -120,7 +109,7 @@ TEST(deadline_heap, keeps_the_order_of_the_rest_whichever_node_is_removed)
     std::mt19937 random(11);
     for (std::size_t size = 1; size <= most; ++size) {
         for (std::size_t gone = 0; gone < size; ++gone) {
-            std::vector<heap_node> nodes(size);
+            std::vector<deadline_node> nodes(size);
             deadline_heap heap;
             std::vector<key> expected;
             for (std::size_t i = 0; i < size; ++i) {
@@ -138,13 +127,16 @@ TEST(deadline_heap, agrees_with_a_sorted_set_over_random_operations)
 {
     for (auto seed = 1U; seed <= 20; ++seed) {
         std::mt19937 random(seed);
-        std::vector<heap_node> nodes(200);
+        std::vector<deadline_node> nodes(200);
         deadline_heap heap;
         std::set<key> model;
+        std::vector<bool> pushed(nodes.size());
         std::uint64_t sequence = 0;
         for (auto step = 0; step < 5000; ++step) {
-            auto& node = nodes[random() % nodes.size()];
-            if (node.position == heap_node::nowhere) {
+            auto const i = random() % nodes.size();
+            auto& node = nodes[i];
+            pushed[i] = !pushed[i];
+            if (pushed[i]) {
                 push(heap, node, t0 + std::chrono::milliseconds(random() % 50), ++sequence);
                 model.insert(key_of(node));
             } else {

@@ -1,42 +1,32 @@
 #pragma once
 
-#include <keel/core/time.hpp>
+#include <keel/async/detail/deadline_node.hpp>
 
 #include <cstddef>
-#include <cstdint>
-#include <limits>
 #include <vector>
 
 namespace keel::detail {
 
-/// One entry of a `deadline_heap`. Lives in whatever has the deadline; must stay where it is while armed.
-struct heap_node
-{
-    static constexpr std::uint32_t nowhere = std::numeric_limits<std::uint32_t>::max();
-
-    time_point due{};
-    std::uint64_t sequence = 0;
-    std::uint32_t position = nowhere;
-};
-
-/// An intrusive 4-ary heap of deadlines, ordered by time and, within one time, by arming. Owns nothing.
+/// An intrusive 4-ary heap of deadlines, the first to fire on top. Owns nothing.
 class deadline_heap
 {
 public:
     bool empty() const noexcept { return nodes_.empty(); }
     std::size_t size() const noexcept { return nodes_.size(); }
-    heap_node& first() const noexcept { return *nodes_.front(); }
+    deadline_node& first() const noexcept { return *nodes_.front(); }
 
-    /// Throws `std::bad_alloc` when the heap cannot grow; then nothing has changed.
-    void push(heap_node&);
-    void remove(heap_node&) noexcept;
+    /// Call before each `push`: that cannot fail then.
+    /// \throws std::bad_alloc
+    void make_room();
+    void push(deadline_node&) noexcept;
+    void remove(deadline_node&) noexcept;
 
 private:
-    void place(std::size_t i, heap_node*) noexcept;
-    void sift_up(std::size_t i, heap_node*) noexcept;
-    void sift_down(std::size_t i, heap_node*) noexcept;
+    void place(std::size_t i, deadline_node*) noexcept;
+    void sift_up(std::size_t i, deadline_node*) noexcept;
+    void sift_down(std::size_t i, deadline_node*) noexcept;
 
-    std::vector<heap_node*> nodes_;
+    std::vector<deadline_node*> nodes_;
 };
 
 } // namespace keel::detail
