@@ -34,7 +34,7 @@ THEIRS = {layer: [start for start in row if "/" in start or "." in start] for la
 # A header that only some files of a layer may include: (path of the file, beginning of the header).
 ALLOWED = [
     (r"(src/telemetry/.*|include/keel/telemetry/spdlog_sink\.hpp)", "spdlog/"),
-    (r"include/keel/async/detail/brief_lock\.hpp", "sys/single_threaded.h"),
+    (r"include/keel/async/detail/one_thread\.hpp", "sys/single_threaded.h"),
 ]
 
 FOR_ALL_LAYERS = ["keel/version.hpp"]

@@ -63,7 +63,7 @@ public:
 private:
     void turn()
     {
-        switch (in_.below(10)) {
+        switch (in_.below(11)) {
         case 0: return time_.advance(in_);
         case 1: return approach_a_deadline();
         case 2: return admit_one_who_cannot_wait();
@@ -71,6 +71,7 @@ private:
         case 4:
         case 5: return passes_.empty() ? void() : settle();
         case 6: return resize();
+        case 7: return borrow();
         default: return admit();
         }
     }
@@ -152,6 +153,27 @@ private:
         auto const turns = bulkhead_.resize(size_, time_.now());
         law(members(turns.expired) == gone, "resize ends the wait of the late, then of those too heavy");
         check_granted(turns, next);
+    }
+
+    /// The calls of somebody who has the free units.
+    void borrow()
+    {
+        auto free = bulkhead_.lend();
+        law(free.has_value() == (queue_.empty() && running_ <= size_),
+            "units are lent exactly while their number alone decides");
+        if (!free) return;
+        law(*free == size_ - running_, "all free units are lent");
+        auto const units = weight();
+        law(policy::bulkhead::fits(units, *free) == goes_in(units), "a call fits exactly if it would go in");
+        if (goes_in(units)) {
+            take({0, {}, units});
+            *free -= units;
+        } else if (!passes_.empty()) {
+            running_ -= passes_.back().weight;
+            *free += passes_.back().weight;
+            passes_.pop_back();
+        }
+        bulkhead_.take_back(*free);
     }
 
     void check_granted(policy::bulkhead::turns const& turns, row const& next) const

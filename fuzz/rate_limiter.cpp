@@ -98,6 +98,7 @@ private:
     {
         auto const now = time_.now();
         auto const before = limiter_;
+        admit_at_once(before, weight);
         auto const answer = limiter_.admit(now, weight, max_wait);
         auto const others = twin_.admit(now, weight, max_wait);
         law(!comparable() || answer == others, "both algorithms give the same answers");
@@ -122,6 +123,19 @@ private:
         law(answer.at.has_value() == (weight <= burst_of(o_)),
             "exactly what is heavier than the burst never comes");
         refused(before, answer, weight, max_wait);
+    }
+
+    /// What a call that does not wait is told, asked in two ways.
+    void admit_at_once(policy::rate_limiter before, std::uint32_t weight) const
+    {
+        auto const now = time_.now();
+        auto after = before;
+        auto const pass = before.admit_at_once(now, weight);
+        auto const answer = after.admit(now, weight, duration::zero());
+        law(!pass || answer == admission::granted(*pass), "who is admitted at once is admitted");
+        if (!pass && now == time_point::max()) return; // there is no later time to make him wait for
+        law(pass || answer.what != admission::kind::granted, "who need not wait is admitted at once");
+        law(before.snapshot(now).available == after.snapshot(now).available, "either way costs as much");
     }
 
     void refused(policy::rate_limiter before, admission const& answer, std::uint32_t weight,

@@ -1,5 +1,8 @@
 #include <keel/async/bulkhead.hpp>
 
+#include <keel/async/detail/cache_line.hpp>
+#include <keel/async/detail/turnstile.hpp>
+
 #include <algorithm>
 #include <mutex>
 #include <optional>
@@ -8,41 +11,46 @@
 
 namespace keel {
 
+/// While nobody waits, a call goes through the turnstile, without lock and clock. All else asks the machine,
+/// and shuts the turnstile meanwhile.
 class bulkhead::cell final : public gate
 {
 public:
-    explicit cell(bulkhead_options options) : machine_(std::move(options)) {}
+    explicit cell(bulkhead_options options) : has_queue_(options.max_queue > 0), machine_(std::move(options))
+    {
+        open();
+    }
 
     std::string_view name() const noexcept override { return machine_.options().name; }
     bool holds_capacity() const noexcept override { return true; }
 
     part_description describe() const override
     {
-        std::lock_guard lock(mutex_);
         auto const& o = machine_.options();
         auto text = "max_concurrent=" + std::to_string(o.max_concurrent) +
                     " max_queue=" + std::to_string(o.max_queue);
         if (o.max_wait) text += " max_wait=" + to_string(*o.max_wait);
-        auto const waits = o.max_queue > 0;
         return {.kind = "bulkhead",
                 .name = o.name,
                 .options = std::move(text),
-                .longest_wait = waits ? o.max_wait : std::optional(duration::zero())};
+                .longest_wait = has_queue_ ? o.max_wait : std::optional(duration::zero())};
     }
 
     admission admit(visit const& v) override
     {
-        std::lock_guard lock(mutex_);
-        waiter_list expired;
-        auto const answer = ask(v, expired);
-        wake(expired);
-        return answer;
+        switch (turnstile_.take(v.weight)) {
+        case turnstile::answer::taken: return admission::granted({0, {}, v.weight});
+        case turnstile::answer::full:
+            if (!has_queue_ || !v.waiter) return admission::refused(errc::bulkhead_full);
+            break;
+        case turnstile::answer::shut: break;
+        }
+        return ask(v);
     }
 
     void settle(grant pass, verdict, visit const& v) noexcept override
     {
-        std::lock_guard lock(mutex_);
-        hand_over(machine_.settle(pass, time_for(v)));
+        if (!turnstile_.put_back(pass.weight)) tell(pass, v);
     }
 
     std::string_view state_to_keep(time_point) const noexcept override
@@ -54,23 +62,66 @@ public:
 
     bool withdraw(turn_waiter& w) noexcept override
     {
-        std::lock_guard lock(mutex_);
+        session const alone(*this);
         return machine_.withdraw(w);
     }
 
     void resize(std::size_t max_concurrent, time_point now)
     {
-        std::lock_guard lock(mutex_);
+        session const alone(*this);
         hand_over(machine_.resize(max_concurrent, now));
     }
 
     bulkhead_snapshot snapshot() const
     {
         std::lock_guard lock(mutex_);
-        return machine_.snapshot();
+        auto seen = machine_.snapshot();
+        if (auto const free = turnstile_.free()) seen.running = seen.max_concurrent - *free;
+        return seen;
     }
 
 private:
+    using turnstile = detail::turnstile;
+
+    /// With the machine, which has all units meanwhile.
+    class session
+    {
+    public:
+        explicit session(cell& c) : lock_(c.mutex_), cell_(c)
+        {
+            if (auto const free = cell_.turnstile_.shut()) cell_.machine_.take_back(*free);
+        }
+        session(session const&) = delete;
+        session& operator=(session const&) = delete;
+        ~session() { cell_.open(); }
+
+    private:
+        std::lock_guard<std::mutex> lock_;
+        cell& cell_;
+    };
+
+    void open() noexcept
+    {
+        if (auto const free = machine_.lend()) turnstile_.open(*free, machine_.snapshot().max_concurrent);
+    }
+
+    // Not inlined, so that the way through the turnstile is short.
+
+    [[gnu::noinline]] admission ask(visit const& v)
+    {
+        session const alone(*this);
+        waiter_list expired;
+        auto const answer = ask(v, expired);
+        wake(expired);
+        return answer;
+    }
+
+    [[gnu::noinline]] void tell(grant pass, visit const& v)
+    {
+        session const alone(*this);
+        hand_over(machine_.settle(pass, time_for(v)));
+    }
+
     admission ask(visit const& v, waiter_list& expired)
     {
         if (!v.waiter || machine_.has_room(v.weight)) return machine_.admit(time_for(v), expired, v.weight);
@@ -97,7 +148,10 @@ private:
         while (auto* const w = waiters.pop_front()) static_cast<turn_waiter*>(w)->turn_came();
     }
 
-    mutable std::mutex mutex_;
+    // On lines of their own: what every call reads, what every call writes, and the rest.
+    bool const has_queue_;
+    alignas(detail::cache_line) turnstile turnstile_;
+    alignas(detail::cache_line) mutable std::mutex mutex_;
     policy::bulkhead machine_;
 };
 

@@ -1,6 +1,10 @@
 #include <keel/async/rate_limiter.hpp>
 
+#include <keel/async/detail/brief_lock.hpp>
+#include <keel/async/detail/cache_line.hpp>
+
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <new>
 #include <string>
@@ -11,7 +15,7 @@ namespace keel {
 class rate_limiter::cell final : public gate
 {
 public:
-    explicit cell(rate_limiter_options options) : machine_(std::move(options)) {}
+    explicit cell(rate_limiter_options options) : max_wait_(options.max_wait), machine_(std::move(options)) {}
 
     std::string_view name() const noexcept override { return machine_.options().name; }
 
@@ -33,9 +37,16 @@ public:
 
     admission take(time_point now, std::uint32_t weight, duration max_wait)
     {
-        std::lock_guard lock(mutex_);
+        auto const next = next_.load(std::memory_order_acquire);
+        if (now < next && weight == 1 && saturating_sub(next, now) > max_wait)
+            return admission::refused(errc::rate_limited, next);
+
+        std::lock_guard lock(lock_);
         if (!std::exchange(started_, true)) machine_.start(now);
-        return machine_.admit(now, weight, max_wait);
+        next_.store(unknown, std::memory_order_relaxed);
+        if (max_wait >= duration::zero())
+            if (auto const pass = machine_.admit_at_once(now, weight)) return admission::granted(*pass);
+        return ask(now, weight, max_wait);
     }
 
     void settle(grant, verdict, visit const&) noexcept override {}
@@ -43,7 +54,8 @@ public:
     void give_back(grant pass, visit const& v) noexcept override
     {
         auto const now = v.now();
-        std::lock_guard lock(mutex_);
+        std::lock_guard lock(lock_);
+        next_.store(unknown, std::memory_order_relaxed);
         try {
             machine_.withdraw(pass, now);
         } catch (std::bad_alloc const&) { // its tokens are lost, and the rate is kept all the same
@@ -53,29 +65,46 @@ public:
     /// A new limiter would let a whole burst in.
     std::string_view state_to_keep(time_point now) const noexcept override
     {
-        std::lock_guard lock(mutex_);
+        std::lock_guard lock(lock_);
         auto const seen = started_ ? machine_.snapshot(now) : rate_limiter_snapshot();
         return seen.available < std::int64_t{seen.burst} ? "spent" : std::string_view();
     }
 
     rate_limiter_snapshot snapshot(time_point now) const
     {
-        std::lock_guard lock(mutex_);
+        std::lock_guard lock(lock_);
         return machine_.snapshot(now);
     }
 
 private:
+    // Not inlined, so that the usual way is short.
+    [[gnu::noinline]] admission ask(time_point now, std::uint32_t weight, duration max_wait)
+    {
+        auto const answer = machine_.admit(now, weight, max_wait);
+        if (weight == 1 && answer.what == admission::kind::refused && *answer.at > now)
+            next_.store(*answer.at, std::memory_order_release);
+        return answer;
+    }
+
     /// A permit that comes at the deadline or later is of no use.
     duration longest_wait(time_point now, time_point deadline) const
     {
-        if (deadline == time_point::max()) return machine_.options().max_wait;
+        if (deadline == time_point::max()) return max_wait_;
         auto const left = std::max(duration::zero(), saturating_sub(deadline, now));
-        return std::min(machine_.options().max_wait, left - duration(1));
+        return std::min(max_wait_, left - duration(1));
     }
 
-    mutable std::mutex mutex_;
-    policy::rate_limiter machine_;
+    static constexpr auto unknown = time_point::min();
+
+    // What every call reads; then, on lines of its own, what every call writes.
+    duration const max_wait_;
+    alignas(detail::cache_line) mutable detail::brief_lock lock_;
     bool started_ = false; ///< Its clock begins with the first call, whatever clock that is.
+    /// When the next permit comes, if a call was refused because of it and nothing has been given out or back
+    /// since: until then it is the same for all who ask, whatever their time. A call of weight 1 that cannot
+    /// wait that long is refused without the lock.
+    std::atomic<time_point> next_{unknown};
+    policy::rate_limiter machine_;
 };
 
 rate_limiter::rate_limiter(rate_limiter_options options) : cell_(std::make_shared<cell>(std::move(options)))

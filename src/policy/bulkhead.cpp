@@ -53,7 +53,7 @@ bulkhead::turns bulkhead::settle(grant pass, time_point now)
 
 void bulkhead::let_in(time_point now, waiter_list& granted)
 {
-    while (!queue_.empty() && fits(queue_.front()->weight)) {
+    while (!queue_.empty() && fits(queue_.front()->weight, free())) {
         auto* const first = queue_.front();
         dequeue(*first);
         first->pass = go_in(now, first->weight).pass;
@@ -76,6 +76,12 @@ bulkhead::turns bulkhead::resize(std::size_t max_concurrent, time_point now)
     }
     let_in(now, result.granted);
     return result;
+}
+
+std::optional<std::size_t> bulkhead::lend() const noexcept
+{
+    if (!queue_.empty() || running_ > max_concurrent_) return std::nullopt;
+    return max_concurrent_ - running_;
 }
 
 bool bulkhead::withdraw(waiter& w)

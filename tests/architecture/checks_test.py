@@ -73,6 +73,7 @@ class layers(check_case):
         "include/keel/testing/virtual_time.hpp": header("#include <keel/pipeline/pipeline.hpp>"),
         "src/policy/retry.cpp": '#include <keel/policy/retry.hpp>\n#include "tables.hpp"\nusing namespace std;\n',
         "src/policy/tables.hpp": header(),
+        "include/keel/async/detail/one_thread.hpp": header("#include <sys/single_threaded.h>"),
         "src/telemetry/spdlog_sink.cpp": "#include <spdlog/spdlog.h>\n",
         "src/async/time_source.cpp": "#include <boost/asio/steady_timer.hpp>\nauto t = steady_clock::now();\n",
         "src/http/client.cpp": "#include <boost/beast/http.hpp>\n#include <openssl/ssl.h>\n",
@@ -139,6 +140,9 @@ class layers(check_case):
 
     def test_spdlog_stays_in_telemetry(self):
         self.assert_forbidden("src/pipeline/x.cpp", "spdlog/spdlog.h")
+
+    def test_one_file_knows_the_number_of_threads(self):
+        self.assert_forbidden("src/async/x.cpp", "sys/single_threaded.h")
 
     def test_http_does_not_include_testing(self):
         self.assert_forbidden("src/http/x.cpp", "keel/testing/virtual_time.hpp")

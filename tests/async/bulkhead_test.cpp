@@ -1,14 +1,21 @@
 #include <keel/async/bulkhead.hpp>
 
 #include "support/at_gate.hpp"
+#include "support/dice.hpp"
 #include "support/two_threads.hpp"
+
+#include <boost/asio/io_context.hpp>
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -118,7 +125,98 @@ TEST(bulkhead_handle, reads_the_clock_when_it_is_told_no_time)
     EXPECT_EQ(rooms.snapshot().running, 0u);
 }
 
+/// A clock that tells how often it was asked.
+class counted_clock final : public time_source
+{
+public:
+    using time_source::time_source;
+    time_point now() const noexcept override
+    {
+        ++asked;
+        return t0;
+    }
+    mutable int asked = 0;
+};
+
+TEST(bulkhead_handle, asks_for_the_time_only_when_somebody_waits)
+{
+    boost::asio::io_context context;
+    counted_clock const clock(context);
+    auto const gate = bulkhead(sized(1, 1)).as_gate();
+    moment free(clock);
+    auto const held = gate->admit({.now = free}).pass;
+    gate->settle(held, verdict::success, {.now = free});
+    (void)gate->admit({.now = free});
+    EXPECT_EQ(gate->admit({.now = free}).what, admission::kind::refused);
+    EXPECT_EQ(clock.asked, 0);
+
+    queued_call waiting;
+    moment full(clock);
+    EXPECT_EQ(gate->admit({.now = full, .waiter = &waiting}).what, admission::kind::wait_turn);
+    EXPECT_EQ(clock.asked, 1);
+    EXPECT_TRUE(gate->withdraw(waiting));
+}
+
+TEST(bulkhead_handle, the_largest_of_all_counts_right)
+{
+    constexpr auto most = std::numeric_limits<std::size_t>::max();
+    bulkhead const rooms(sized(most));
+    auto first = rooms.try_acquire(t0, 7);
+    auto second = rooms.try_acquire(t0);
+    EXPECT_TRUE(second);
+    EXPECT_EQ(rooms.snapshot().running, 8u);
+    first.settle(verdict::success, t0);
+    second.settle(verdict::success, t0);
+    EXPECT_EQ(rooms.snapshot().running, 0u);
+
+    rooms.resize(most - 1, t0);
+    rooms.try_acquire(t0).settle(verdict::success, t0);
+    EXPECT_EQ(rooms.snapshot().running, 0u);
+    rooms.resize(1, t0);
+    auto const held = rooms.try_acquire(t0);
+    EXPECT_FALSE(rooms.try_acquire(t0));
+}
+
+TEST(bulkhead_handle, a_call_without_weight_needs_a_place_all_the_same)
+{
+    bulkhead const rooms(sized(1));
+    EXPECT_TRUE(rooms.try_acquire(t0, 0));
+    auto const held = rooms.try_acquire(t0);
+    EXPECT_FALSE(rooms.try_acquire(t0, 0));
+}
+
+TEST(bulkhead_handle, one_made_smaller_admits_nobody_until_enough_have_ended)
+{
+    bulkhead const rooms(sized(3));
+    std::array<permit, 3> held{rooms.try_acquire(t0), rooms.try_acquire(t0), rooms.try_acquire(t0)};
+    rooms.resize(2, t0);
+    EXPECT_EQ(rooms.snapshot().running, 3u);
+    held[0].settle(verdict::success, t0);
+    EXPECT_FALSE(rooms.try_acquire(t0));
+    held[1].settle(verdict::success, t0);
+    auto const again = rooms.try_acquire(t0);
+    EXPECT_TRUE(again);
+    EXPECT_FALSE(rooms.try_acquire(t0));
+    EXPECT_EQ(rooms.snapshot().running, 2u);
+}
+
 // With calls in the queue
+
+TEST(bulkhead_handle, a_light_call_does_not_overtake_a_heavy_one_though_it_would_fit)
+{
+    bulkhead const rooms(sized(2, 1));
+    auto light = rooms.try_acquire(t0);
+    queued_call heavy;
+    moment now(t0);
+    EXPECT_EQ(rooms.as_gate()->admit({.now = now, .waiter = &heavy, .weight = 2}).what,
+              admission::kind::wait_turn);
+    EXPECT_FALSE(rooms.try_acquire(t0));
+    light.settle(verdict::success, t0);
+    EXPECT_TRUE(heavy.granted);
+    EXPECT_EQ(rooms.snapshot().running, 2u);
+    settle_at(*rooms.as_gate(), heavy.pass, verdict::success, t0);
+    EXPECT_TRUE(rooms.try_acquire(t0, 2));
+}
 
 TEST(bulkhead_handle, nobody_overtakes_the_queue)
 {
@@ -222,6 +320,116 @@ TEST(bulkhead_handle, a_woken_call_may_be_gone_at_once)
     EXPECT_EQ(rooms.snapshot().running, 0u);
 }
 
+/// The same calls before a handle and before a machine, which knows no turnstile.
+class both
+{
+public:
+    explicit both(bulkhead_options const& o) : handle_(o), machine_(o) {}
+
+    void step(tests::dice& dice)
+    {
+        auto const weight = dice.below(4U);
+        switch (dice.below(8U)) {
+        case 0: return withdraw(pick(dice));
+        case 1: return resize(dice.between(std::size_t{1}, std::size_t{5}));
+        case 2:
+        case 3: return admit(weight);
+        case 4: return admit(pick(dice), weight);
+        default: return settle();
+        }
+    }
+
+    void compare() const
+    {
+        auto const ours = handle_.snapshot();
+        auto const theirs = machine_.snapshot();
+        ASSERT_EQ(ours.running, theirs.running);
+        ASSERT_EQ(ours.waiting, theirs.waiting);
+        ASSERT_EQ(ours.max_concurrent, theirs.max_concurrent);
+        for (auto const& c : calls_) {
+            ASSERT_EQ(c.at_handle.queued, c.at_machine.queued);
+            ASSERT_EQ(c.at_handle.granted, c.at_machine.granted);
+        }
+    }
+
+private:
+    struct pair
+    {
+        queued_call at_handle;
+        waiter at_machine;
+    };
+
+    pair& pick(tests::dice& dice) { return calls_[dice.below(calls_.size())]; }
+
+    void admit(std::uint32_t weight)
+    {
+        moment now(t0);
+        waiter_list expired;
+        same(handle_.as_gate()->admit({.now = now, .weight = weight}), machine_.admit(t0, expired, weight));
+    }
+
+    void admit(pair& call, std::uint32_t weight)
+    {
+        if (call.at_handle.queued) return;
+        call.at_handle.granted = call.at_machine.granted = false;
+        call.at_machine.weight = weight;
+        moment now(t0);
+        waiter_list expired;
+        same(handle_.as_gate()->admit({.now = now, .waiter = &call.at_handle, .weight = weight}),
+             machine_.admit(t0, call.at_machine, expired));
+    }
+
+    void same(admission const& ours, admission const& theirs)
+    {
+        ASSERT_EQ(ours.what, theirs.what);
+        ASSERT_EQ(ours.why, theirs.why);
+        if (ours.what == admission::kind::granted) held_.push_back(ours.pass);
+    }
+
+    void settle()
+    {
+        if (held_.empty()) return;
+        auto const pass = held_.back();
+        held_.pop_back();
+        settle_at(*handle_.as_gate(), pass, verdict::success, t0);
+        go_in(machine_.settle(pass, t0));
+    }
+
+    void withdraw(pair& call)
+    {
+        ASSERT_EQ(handle_.as_gate()->withdraw(call.at_handle), machine_.withdraw(call.at_machine));
+    }
+
+    void resize(std::size_t to)
+    {
+        handle_.resize(to, t0);
+        go_in(machine_.resize(to, t0));
+    }
+
+    void go_in(policy::bulkhead::turns turns)
+    {
+        while (auto const* w = turns.granted.pop_front()) held_.push_back(w->pass);
+    }
+
+    bulkhead handle_;
+    policy::bulkhead machine_;
+    std::array<pair, 6> calls_;
+    std::vector<grant> held_;
+};
+
+TEST(bulkhead_handle, decides_as_its_machine_does_alone)
+{
+    for (auto seed = 0U; seed < 50; ++seed) {
+        tests::dice dice(seed);
+        both sides(sized(dice.between(std::size_t{1}, std::size_t{4}), dice.below(std::size_t{4})));
+        for (auto i = 0; i < 400; ++i) {
+            sides.step(dice);
+            sides.compare();
+            ASSERT_FALSE(HasFatalFailure()) << "seed " << seed << ", step " << i;
+        }
+    }
+}
+
 // Several threads
 
 TEST(bulkhead_handle, two_threads_never_hold_more_than_the_limit_and_lose_none)
@@ -295,6 +503,87 @@ TEST(bulkhead_handle, a_call_that_withdraws_has_been_told_or_never_will_be)
     });
     EXPECT_EQ(rooms.snapshot().running, 0u);
     EXPECT_EQ(rooms.snapshot().waiting, 0u);
+}
+
+/// A call that is told on whatever thread.
+class told_call final : public turn_waiter
+{
+public:
+    void turn_came() override { told.store(true, std::memory_order_release); }
+    std::atomic<bool> told{false};
+};
+
+/// One of several threads that come, wait, leave and resize.
+class visitor
+{
+public:
+    visitor(bulkhead const& rooms, std::size_t largest, unsigned seed)
+        : rooms_(rooms),
+          gate_(rooms.as_gate()),
+          largest_(largest),
+          dice_(seed)
+    {}
+
+    void visit(std::atomic<std::size_t>& inside, std::atomic<std::size_t>& most)
+    {
+        auto const weight = dice_.between(1U, 2U);
+        if (dice_.one_in(40)) rooms_.resize(dice_.between(std::size_t{1}, largest_), t0);
+        auto const pass = dice_.one_in(2) ? come_and_go(weight) : come_and_wait(weight);
+        if (!pass) return;
+        auto const now = inside += pass->weight;
+        for (auto seen = most.load(); now > seen && !most.compare_exchange_weak(seen, now);) {}
+        if (dice_.one_in(4)) std::this_thread::yield();
+        inside -= pass->weight;
+        settle_at(*gate_, *pass, verdict::success, t0);
+    }
+
+private:
+    std::optional<grant> come_and_go(std::uint32_t weight)
+    {
+        moment now(t0);
+        auto const answer = gate_->admit({.now = now, .weight = weight});
+        return answer.what == admission::kind::granted ? std::optional(answer.pass) : std::nullopt;
+    }
+
+    std::optional<grant> come_and_wait(std::uint32_t weight)
+    {
+        told_call call;
+        moment now(t0);
+        auto const answer = gate_->admit({.now = now, .waiter = &call, .weight = weight});
+        if (answer.what == admission::kind::granted) return answer.pass;
+        if (answer.what != admission::kind::wait_turn) return std::nullopt;
+        if (dice_.one_in(3) && gate_->withdraw(call)) return std::nullopt;
+        while (!call.told.load(std::memory_order_acquire)) std::this_thread::yield();
+        return call.granted ? std::optional(call.pass) : std::nullopt;
+    }
+
+    bulkhead rooms_;
+    std::shared_ptr<gate> gate_;
+    std::size_t largest_;
+    tests::dice dice_;
+};
+
+TEST(bulkhead_handle, threads_that_come_wait_leave_and_resize_lose_nothing)
+{
+    constexpr std::size_t largest = 4;
+    bulkhead const rooms(sized(largest, 3));
+    std::atomic<std::size_t> inside{0};
+    std::atomic<std::size_t> most{0};
+    std::vector<std::thread> threads;
+    for (auto i = 0U; i < 4; ++i)
+        threads.emplace_back([&, i] {
+            visitor one(rooms, largest, i);
+            for (auto round = 0; round < 5000; ++round) one.visit(inside, most);
+        });
+    for (auto& t : threads) t.join();
+
+    EXPECT_LE(most, largest);
+    rooms.resize(largest, t0);
+    EXPECT_EQ(rooms.snapshot().running, 0u);
+    EXPECT_EQ(rooms.snapshot().waiting, 0u);
+    auto const all = rooms.try_acquire(t0, largest);
+    EXPECT_TRUE(all);
+    EXPECT_FALSE(rooms.try_acquire(t0));
 }
 
 } // namespace

@@ -1,13 +1,17 @@
 #include <keel/async/rate_limiter.hpp>
 
 #include "support/at_gate.hpp"
+#include "support/dice.hpp"
+#include "support/printers.hpp"
 #include "support/two_threads.hpp"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace {
 
@@ -184,6 +188,71 @@ TEST_P(rate_limiter_handle, a_deadline_at_the_ends_of_time_is_a_deadline)
     EXPECT_EQ(ask(limiter, never).what, admission::kind::wait_until);
 }
 
+TEST_P(rate_limiter_handle, tells_who_comes_after_a_refusal_what_it_would_have_told_without_it)
+{
+    auto const limiter = spent(1s);
+    EXPECT_EQ(limiter.try_acquire(t0).retry_at(), t0 + 100ms);
+    EXPECT_EQ(limiter.try_acquire(t0 + 50ms).retry_at(), t0 + 100ms);
+    EXPECT_EQ(limiter.try_acquire(t0, 2).retry_at(), t0 + 200ms) << "heavier";
+    EXPECT_EQ(limiter.try_acquire(t0).retry_at(), t0 + 100ms);
+    patient_call call;
+    auto const reserved = ask(limiter, call);
+    EXPECT_EQ(reserved.at, t0 + 100ms) << "it can wait";
+    EXPECT_EQ(limiter.try_acquire(t0).retry_at(), t0 + 200ms);
+    moment now(t0);
+    limiter.as_gate()->give_back(reserved.pass, {.now = now});
+    EXPECT_EQ(limiter.try_acquire(t0).retry_at(), t0 + 100ms);
+    EXPECT_TRUE(limiter.try_acquire(t0 + 100ms));
+    EXPECT_EQ(limiter.try_acquire(t0 + 99ms).error(), errc::rate_limited) << "its clock is behind";
+}
+
+TEST_P(rate_limiter_handle, one_who_came_too_late_for_himself_keeps_nobody_out)
+{
+    auto const limiter = make(1s);
+    EXPECT_TRUE(limiter.try_acquire(t0));
+    patient_call late(t0);
+    EXPECT_EQ(ask(limiter, late, t0 + 1ns).what, admission::kind::refused);
+    EXPECT_TRUE(limiter.try_acquire(t0)) << "its clock is behind";
+}
+
+TEST_P(rate_limiter_handle, decides_as_its_machine_does_alone)
+{
+    auto o = ten_a_second(GetParam(), 300ms);
+    o.burst = 4;
+    for (auto seed = 0U; seed < 30; ++seed) {
+        tests::dice dice(seed);
+        rate_limiter const handle(o);
+        policy::rate_limiter machine(o);
+        std::vector<grant> reserved;
+        auto now = t0;
+        machine.start(now);
+        for (auto i = 0; i < 500; ++i) {
+            if (i > 0) now += dice.between(duration(-10ms), duration(60ms));
+            auto const where = [&] { return testing::Message() << "seed " << seed << ", step " << i; };
+            auto const weight = dice.one_in(4) ? dice.below(6U) : 1;
+            if (!reserved.empty() && dice.one_in(5)) {
+                auto const leaves = dice.below(reserved.size());
+                moment at(now);
+                handle.as_gate()->give_back(reserved[leaves], {.now = at});
+                machine.withdraw(reserved[leaves], now);
+                reserved.erase(reserved.begin() + static_cast<std::ptrdiff_t>(leaves));
+            } else if (dice.one_in(3)) {
+                patient_call call;
+                moment at(now);
+                auto const answer = handle.as_gate()->admit({.now = at, .waiter = &call, .weight = weight});
+                ASSERT_EQ(answer, machine.admit(now, weight, 300ms)) << where();
+                if (answer.what == admission::kind::wait_until) reserved.push_back(answer.pass);
+            } else {
+                moment at(now);
+                ASSERT_EQ(handle.as_gate()->admit({.now = at, .weight = weight}),
+                          machine.admit(now, weight, 0s))
+                    << where();
+            }
+            ASSERT_EQ(handle.snapshot(now).available, machine.snapshot(now).available) << where();
+        }
+    }
+}
+
 // Several threads
 
 TEST_P(rate_limiter_handle, two_threads_get_exactly_the_burst)
@@ -197,6 +266,27 @@ TEST_P(rate_limiter_handle, two_threads_get_exactly_the_burst)
             if (limiter.try_acquire(t0)) ++granted;
     });
     EXPECT_EQ(granted, 500);
+}
+
+TEST_P(rate_limiter_handle, what_threads_reserve_and_give_back_neither_adds_nor_takes_any)
+{
+    auto o = ten_a_second(GetParam(), 1h);
+    o.burst = 500;
+    rate_limiter const limiter(o);
+    std::atomic<int> granted{0};
+    on_two_threads([&](unsigned thread) {
+        for (auto i = 0; i < 2000; ++i) {
+            patient_call call;
+            auto const answer = thread == 0 ? admit_at(*limiter.as_gate(), t0) : ask(limiter, call);
+            if (answer.what == admission::kind::granted) ++granted;
+            if (answer.what != admission::kind::wait_until) continue;
+            moment now(t0);
+            limiter.as_gate()->give_back(answer.pass, {.now = now});
+        }
+    });
+    EXPECT_EQ(granted, 500);
+    EXPECT_EQ(limiter.snapshot(t0).available, 0);
+    EXPECT_EQ(limiter.try_acquire(t0).retry_at(), t0 + 100ms);
 }
 
 TEST(rate_limiter_options_of_a_handle, out_of_range_are_refused)

@@ -504,6 +504,47 @@ TEST(bulkhead, has_room_for_whom_it_would_let_in_at_once)
     EXPECT_FALSE(b.has_room(1));
 }
 
+TEST(bulkhead, a_weight_fits_into_as_many_units_and_no_weight_needs_one)
+{
+    EXPECT_TRUE(bulkhead::fits(2, 2));
+    EXPECT_FALSE(bulkhead::fits(3, 2));
+    EXPECT_TRUE(bulkhead::fits(0, 1));
+    EXPECT_FALSE(bulkhead::fits(0, 0));
+}
+
+TEST(bulkhead, lends_its_free_units_and_counts_as_in_flight_what_does_not_come_back)
+{
+    bulkhead b({.max_concurrent = 5});
+    ask(b);
+    EXPECT_EQ(b.lend(), 4u);
+    b.take_back(2);
+    EXPECT_EQ(seen(b), (counts{3, 0}));
+    EXPECT_EQ(b.lend(), 2u);
+    b.take_back(0);
+    EXPECT_EQ(b.lend(), 0u) << "that nothing is free is for others to know, too";
+    EXPECT_EQ(ask(b), full);
+    b.take_back(5);
+    EXPECT_EQ(seen(b), (counts{0, 0}));
+}
+
+TEST(bulkhead, lends_nothing_while_the_number_of_free_units_does_not_decide)
+{
+    bulkhead b({.max_concurrent = 2, .max_queue = 1});
+    waiter heavy;
+    heavy.weight = 2;
+    ask(b);
+    ask(b, heavy);
+    EXPECT_EQ(b.lend(), std::nullopt) << "the free unit is not for those who come";
+    EXPECT_TRUE(b.withdraw(heavy));
+    EXPECT_EQ(b.lend(), 1u);
+
+    ask(b);
+    b.resize(1, at(0s));
+    EXPECT_EQ(b.lend(), std::nullopt) << "the next that ends leaves nothing free";
+    b.settle({}, at(0s));
+    EXPECT_EQ(b.lend(), 0u);
+}
+
 TEST(bulkhead, growing_lets_waiters_in_in_order)
 {
     auto b = of(1, 5);

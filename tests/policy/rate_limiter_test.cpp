@@ -305,6 +305,28 @@ TEST(rate_limiter, whoever_comes_back_when_told_is_let_in)
     }
 }
 
+TEST(rate_limiter, admits_at_once_exactly_those_that_it_admits_without_a_wait)
+{
+    for (auto const algorithm : both_algorithms) {
+        limiter limit({.permits = 8, .per = 1000ns, .burst = 12, .algorithm = algorithm});
+        tests::dice dice(22);
+        auto now = 1000ns;
+        for (int i = 0; i < 20'000; ++i) {
+            now += dice.between(-100ns, 250ns);
+            auto twin = limit;
+            auto const weight = dice.between(0U, 13U);
+            auto const pass = limit.admit_at_once(at(now), weight);
+            auto const answer = twin.admit(at(now), weight, 0ns);
+            ASSERT_EQ(pass.has_value(), answer.what == admission::kind::granted) << "call " << i;
+            if (pass) {
+                ASSERT_EQ(*pass, answer.pass) << "call " << i;
+            }
+            ASSERT_EQ(limit.snapshot(at(now)).available, twin.snapshot(at(now)).available) << "call " << i;
+            if (dice.one_in(5)) limit.admit(at(now), 1, 500ns);
+        }
+    }
+}
+
 // Options
 
 TEST(rate_limiter, the_default_options_are_in_range)

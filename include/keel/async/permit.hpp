@@ -22,9 +22,11 @@ class [[nodiscard]] permit
 {
 public:
     permit() = default;
-    permit(std::shared_ptr<gate> from, admission const& answer) : answer_(answer)
+    /// \param from the gate that gave the answer. A refusal does not keep it.
+    template <class Gate>
+    permit(std::shared_ptr<Gate> const& from, admission const& answer) : answer_(answer)
     {
-        if (answer.what == admission::kind::granted) from_ = std::move(from);
+        if (answer.what == admission::kind::granted) from_ = from;
     }
 
     permit(permit&& other) noexcept : from_(std::move(other.from_)), answer_(other.answer_) {}

@@ -4,6 +4,7 @@
 #include <keel/core/time.hpp>
 #include <keel/policy/retry_budget.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string_view>
@@ -24,12 +25,21 @@ public:
     /// What would be lost if the budget were forgotten now and made anew; see `gate::state_to_keep`.
     std::string_view state_to_keep(time_point now) const noexcept;
     /// Whether there is another handle to it.
-    bool is_shared() const noexcept { return cell_.use_count() > 1; }
+    bool is_shared() const noexcept { return shared_.use_count() > 1; }
 
     /// The verbs of `policy::retry_budget`, under a lock where there is something to note.
-    void call_started(moment& now) const;
-    void call_ended() const;
-    void succeeded(std::size_t refund) const;
+    void call_started(moment& now) const
+    {
+        if (shared_->counts_calls) note_start(now);
+    }
+    void call_ended() const
+    {
+        if (shared_->counts_calls) note_end();
+    }
+    void succeeded(std::size_t refund) const
+    {
+        if (!shared_->full.load(std::memory_order_relaxed)) note_success(refund);
+    }
     void failed() const;
     bool has_retry(policy::retry_cause, moment& now) const;
     bool try_retry(policy::retry_cause, moment& now) const;
@@ -37,8 +47,21 @@ public:
     std::size_t cost(policy::retry_cause) const;
 
 private:
+    /// What a call looks at to see that it has nothing to note, as most have. The rest of what the handles
+    /// share is behind it.
+    struct front
+    {
+        bool const counts_calls;
+        std::atomic<bool> full; ///< A success would change nothing.
+    };
     struct cell;
-    std::shared_ptr<cell> cell_;
+
+    cell& behind() const noexcept;
+    void note_start(moment& now) const;
+    void note_end() const;
+    void note_success(std::size_t refund) const;
+
+    std::shared_ptr<front> shared_;
 };
 
 } // namespace keel

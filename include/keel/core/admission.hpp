@@ -36,6 +36,11 @@ struct admission
         return {kind::refused, why, grant{}, retry_at};
     }
 
+    static admission refused(errc why, time_point retry_at) noexcept
+    {
+        return {kind::refused, why, grant{}, retry_at};
+    }
+
     friend bool operator==(admission const&, admission const&) = default;
 };
 

@@ -84,8 +84,22 @@ public:
     turns resize(std::size_t max_concurrent, time_point now);
 
     /// Whether a call of this weight would go in at once.
-    bool has_room(std::uint32_t weight) const noexcept { return queue_.empty() && fits(weight); }
+    bool has_room(std::uint32_t weight) const noexcept { return queue_.empty() && fits(weight, free()); }
     bool is_queue_empty() const noexcept { return queue_.empty(); }
+
+    /// Whether a call of this weight may go in where nobody waits and so many units are free.
+    static constexpr bool fits(std::uint32_t weight, std::size_t free) noexcept
+    {
+        return free > 0 && weight <= free;
+    }
+
+    /// All its free units, while nothing else decides: nobody waits, and no more is in flight than is
+    /// admitted. Whoever has them gives them out by `fits` and collects them, as `admit` and `settle` would,
+    /// and takes them back here before anything else is asked. Nothing: they cannot be lent now.
+    std::optional<std::size_t> lend() const noexcept;
+
+    /// The units that were lent and are free now. The others are in flight.
+    void take_back(std::size_t free) noexcept { running_ = max_concurrent_ - free; }
 
     bulkhead_options const& options() const noexcept { return options_; }
     bulkhead_snapshot snapshot() const;
@@ -95,10 +109,8 @@ private:
     void enqueue(waiter&);
     void dequeue(waiter&);
     void let_in(time_point now, waiter_list& granted);
-    bool fits(std::uint32_t weight) const noexcept
-    {
-        return running_ < max_concurrent_ && weight <= max_concurrent_ - running_;
-    }
+    /// None while a bulkhead that was made smaller holds more than it now admits.
+    std::size_t free() const noexcept { return running_ < max_concurrent_ ? max_concurrent_ - running_ : 0; }
     admission go_in(time_point now, std::uint32_t weight);
 
     bulkhead_options options_;

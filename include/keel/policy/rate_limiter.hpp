@@ -80,6 +80,15 @@ public:
     /// the time at which it could start. Refusing spends nothing.
     admission admit(time_point now, std::uint32_t weight, duration max_wait);
 
+    /// The same for the usual call, which waits for nothing and need not. Nothing, and nothing spent: it must
+    /// ask `admit`.
+    std::optional<grant> admit_at_once(time_point now, std::uint32_t weight)
+    {
+        auto const takes = [&](auto& meter) { return meter.take_now(weight, now); };
+        if (!std::visit(takes, meter_)) return std::nullopt;
+        return grant{++newest_, now, weight};
+    }
+
     /// A reservation will not be used. Its tokens go back as soon as no reservation that is later than it is
     /// still waited for: those keep their times, so until then nobody could start any earlier without
     /// exceeding the rate, or overtaking. If its own time comes first, they are lost.

@@ -5,14 +5,13 @@
 
 namespace keel::detail {
 
-// Sleeps in the end: yielding gives nothing to a holder of lower priority that has lost its processor.
-void brief_lock::wait() noexcept
+void brief_lock::wait() const noexcept
 {
     constexpr auto spins = 100;
-    constexpr auto yields = 100;
-    for (auto tries = 0; taken_.load(std::memory_order_relaxed) || !take(); ++tries) {
-        if (tries < spins) continue;
-        if (tries < spins + yields)
+    constexpr auto yields = 200;
+    for (auto looks = 0; taken_.load(std::memory_order_relaxed); ++looks) {
+        if (looks < spins) continue;
+        if (looks < yields)
             std::this_thread::yield();
         else
             std::this_thread::sleep_for(std::chrono::microseconds(50));

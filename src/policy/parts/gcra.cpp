@@ -9,15 +9,14 @@ gcra::gcra(duration interval, std::uint32_t burst) : interval_(interval), burst_
 std::optional<time_point> gcra::when(std::uint32_t n, time_point now) const
 {
     if (n > burst_) return std::nullopt;
-    auto const next = saturating_add(std::max(now, arrival_), cost(n));
-    return std::max(now, saturating_add(next, -cost(burst_)));
+    return std::max(now, opens(after(n, now)));
 }
 
 std::optional<time_point> gcra::take(std::uint32_t n, time_point now, duration max_wait)
 {
     auto const at = when(n, now);
     if (!at || saturating_sub(*at, now) > max_wait) return std::nullopt;
-    if (n > 0) arrival_ = saturating_add(std::max(now, arrival_), cost(n));
+    if (n > 0) arrival_ = after(n, now);
     return at;
 }
 

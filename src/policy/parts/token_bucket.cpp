@@ -13,23 +13,11 @@ token_bucket::token_bucket(std::uint32_t tokens, duration per, std::uint32_t bur
       level_(price(std::min(initial, burst)))
 {}
 
-token_bucket::credits token_bucket::level_at(time_point now) const
-{
-    auto const elapsed = std::max(duration::zero(), saturating_sub(now, updated_));
-    return std::min(full_, level_ + credits{elapsed.count()} * tokens_);
-}
-
 /// Rounded up, and saturated.
 duration token_bucket::time_for(credits missing) const
 {
     auto const exact = (missing + tokens_ - 1) / tokens_;
     return duration(static_cast<duration::rep>(std::min<credits>(exact, duration::max().count())));
-}
-
-void token_bucket::refill(time_point now)
-{
-    level_ = level_at(now);
-    updated_ = std::max(updated_, now);
 }
 
 std::optional<time_point> token_bucket::when(std::uint32_t n, time_point now) const
@@ -41,20 +29,15 @@ std::optional<time_point> token_bucket::when(std::uint32_t n, time_point now) co
 
 std::optional<time_point> token_bucket::take(std::uint32_t n, time_point now, duration max_wait)
 {
-    if (n > burst_) return std::nullopt;
-    auto const level = level_at(now);
-    auto const left = level - price(n);
-    auto const at = left >= 0 ? now : saturating_add(std::max(now, updated_), time_for(-left));
-    if (saturating_sub(at, now) > max_wait) return std::nullopt;
-    level_ = left;
-    updated_ = std::max(updated_, now);
+    auto const at = when(n, now);
+    if (!at || saturating_sub(*at, now) > max_wait) return std::nullopt;
+    set_level(level_at(now) - price(n), now);
     return at;
 }
 
 void token_bucket::give_back(std::uint32_t n, time_point now)
 {
-    refill(now);
-    level_ = std::min(level_ + price(n), full_);
+    set_level(std::min(level_at(now) + price(n), full_), now);
 }
 
 std::int64_t token_bucket::available(time_point now) const

@@ -4,47 +4,54 @@
 
 #include <gtest/gtest.h>
 
-#include <future>
 #include <mutex>
 #include <thread>
 
 namespace {
 
-using namespace keel;
 using keel::detail::brief_lock;
 
-TEST(brief_lock, lets_one_in_at_a_time)
+TEST(brief_lock, lets_one_thread_in_at_a_time)
 {
-    constexpr auto rounds = 100'000;
     brief_lock lock;
-    auto count = 0; // the lock is all the protection it has
-    on_two_threads([&](unsigned) {
-        for (auto i = 0; i < rounds; ++i) {
-            std::lock_guard in(lock);
+    auto count = 0;
+    keel::on_two_threads([&](unsigned) {
+        for (auto i = 0; i < 100'000; ++i) {
+            std::lock_guard guard(lock);
             ++count;
         }
     });
-    EXPECT_EQ(count, 2 * rounds);
+    EXPECT_EQ(count, 200'000);
 }
 
-TEST(brief_lock, waits_however_long_it_is_held)
+TEST(brief_lock, waits_for_one_who_takes_long)
 {
     brief_lock lock;
-    auto inside = false;
-    std::promise<void> held;
-    std::promise<void> about_to_wait;
-    auto holder = std::async(std::launch::async, [&] {
-        std::lock_guard in(lock);
-        inside = true;
-        held.set_value();
-        about_to_wait.get_future().wait();
-        for (auto i = 0; i < 1000; ++i) std::this_thread::yield();
-        inside = false;
+    auto inside = 0;
+    keel::on_two_threads([&](unsigned) {
+        for (auto i = 0; i < 20; ++i) {
+            std::lock_guard guard(lock);
+            ++inside;
+            for (auto turn = 0; turn < 500; ++turn) std::this_thread::yield();
+            EXPECT_EQ(inside, 1);
+            --inside;
+        }
     });
-    held.get_future().wait();
-    about_to_wait.set_value();
-    std::lock_guard in(lock);
-    EXPECT_FALSE(inside);
+}
+
+TEST(brief_lock, that_was_taken_before_there_was_another_thread_keeps_it_out)
+{
+    brief_lock lock;
+    auto written = false;
+    lock.lock();
+    std::thread other([&] {
+        std::lock_guard guard(lock);
+        EXPECT_TRUE(written);
+    });
+    for (auto turn = 0; turn < 100; ++turn) std::this_thread::yield();
+    written = true;
+    lock.unlock();
+    other.join();
 }
 
 } // namespace

@@ -210,4 +210,31 @@ TEST(gcra, over_every_interval_no_more_go_in_than_burst_and_rate_allow)
     }
 }
 
+TEST(gcra, takes_now_what_it_takes_without_a_wait_and_nothing_else)
+{
+    tests::dice dice(16);
+    for (int run = 0; run < 20; ++run) {
+        auto const burst = dice.between(1U, 20U);
+        gcra cells(dice.between(1ns, 500ns), burst);
+        auto now = 1000ns;
+        for (int i = 0; i < 1000; ++i) {
+            now += dice.between(-50ns, 150ns);
+            auto twin = cells;
+            auto const n = dice.between(0U, burst + 1);
+            ASSERT_EQ(cells.take_now(n, at(now)), twin.take(n, at(now), 0ns).has_value());
+            ASSERT_EQ(cells.reset_after(at(now)), twin.reset_after(at(now)));
+            ASSERT_EQ(cells.reset_after(at(0ns)), twin.reset_after(at(0ns)));
+            if (dice.one_in(4)) cells.take(dice.between(1U, burst), at(now), 1000ns);
+        }
+    }
+}
+
+TEST(gcra, takes_nothing_now_that_is_far_heavier_than_its_burst)
+{
+    gcra cells(24h, 5);
+    for (auto const weight : {6U, 213'504U, std::numeric_limits<std::uint32_t>::max()})
+        EXPECT_FALSE(cells.take_now(weight, at(0s))) << weight;
+    EXPECT_EQ(cells.available(at(0s)), 5);
+}
+
 } // namespace

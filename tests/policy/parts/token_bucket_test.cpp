@@ -286,6 +286,25 @@ TEST(token_bucket, decides_as_a_model_in_wider_arithmetic_does)
     }
 }
 
+TEST(token_bucket, takes_now_what_it_takes_without_a_wait_and_nothing_else)
+{
+    tests::dice dice(16);
+    for (int run = 0; run < 20; ++run) {
+        auto const burst = dice.between(1U, 20U);
+        token_bucket bucket(dice.between(1U, 50U), dice.between(100ns, 5000ns), burst, burst);
+        auto now = 1000ns;
+        for (int i = 0; i < 1000; ++i) {
+            now += dice.between(-50ns, 150ns);
+            auto twin = bucket;
+            auto const n = dice.between(0U, burst + 1);
+            ASSERT_EQ(bucket.take_now(n, at(now)), twin.take(n, at(now), 0ns).has_value());
+            ASSERT_EQ(bucket.available(at(now)), twin.available(at(now)));
+            ASSERT_EQ(bucket.when(burst, at(now)), twin.when(burst, at(now)));
+            if (dice.one_in(4)) bucket.take(dice.between(1U, burst), at(now), 1000ns);
+        }
+    }
+}
+
 TEST(token_bucket, whoever_waits_as_long_as_told_is_let_in)
 {
     tests::dice dice(14);

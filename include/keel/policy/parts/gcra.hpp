@@ -2,6 +2,7 @@
 
 #include <keel/core/time.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -18,6 +19,15 @@ public:
 
     /// As `token_bucket::take`.
     std::optional<time_point> take(std::uint32_t n, time_point now, duration max_wait);
+    /// As `token_bucket::take_now`.
+    bool take_now(std::uint32_t n, time_point now)
+    {
+        if (n > burst_) return false;
+        auto const next = after(n, now);
+        if (opens(next) > now) return false;
+        if (n > 0) arrival_ = next;
+        return true;
+    }
     /// As `token_bucket::when`.
     std::optional<time_point> when(std::uint32_t n, time_point now) const;
     /// As `token_bucket::give_back`.
@@ -30,6 +40,12 @@ public:
 
 private:
     duration cost(std::uint32_t n) const { return interval_ * static_cast<std::int64_t>(n); }
+    /// The theoretical arrival time once `n` units have come, and when those may come at the earliest.
+    time_point after(std::uint32_t n, time_point now) const
+    {
+        return saturating_add(std::max(now, arrival_), cost(n));
+    }
+    time_point opens(time_point after) const { return saturating_add(after, -cost(burst_)); }
 
     duration interval_;
     std::uint32_t burst_;

@@ -2,6 +2,7 @@
 
 #include <keel/core/time.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -26,6 +27,15 @@ public:
     /// `max_wait` or `n` is more than the bucket can ever hold.
     std::optional<time_point> take(std::uint32_t n, time_point now, duration max_wait);
 
+    /// The same for a call that does not wait. False, and nothing taken: they are not there at `now`.
+    bool take_now(std::uint32_t n, time_point now)
+    {
+        auto const left = level_at(now) - price(n);
+        if (left < 0) return false;
+        set_level(left, now);
+        return true;
+    }
+
     /// When `n` tokens will be there if nobody else comes. `nullopt`: never.
     std::optional<time_point> when(std::uint32_t n, time_point now) const;
 
@@ -39,9 +49,17 @@ private:
     /// Wide enough for 2^32 tokens that cost a day each, and for any debt that time can pay.
     __extension__ using credits = __int128;
 
-    credits level_at(time_point now) const;
+    credits level_at(time_point now) const
+    {
+        if (now <= updated_) return level_;
+        return std::min(full_, level_ + credits{saturating_sub(now, updated_).count()} * tokens_);
+    }
+    void set_level(credits level, time_point now)
+    {
+        level_ = level;
+        updated_ = std::max(updated_, now);
+    }
     duration time_for(credits missing) const;
-    void refill(time_point now);
     credits price(std::uint32_t n) const { return credits{n} * per_; }
 
     std::int64_t tokens_;
