@@ -299,7 +299,7 @@ circuit_breaker_snapshot circuit_view::snapshot(time_point now) const
         seen.trials_in_flight = trial.in_flight;
         return seen;
     }
-    if (circuit_.state == circuit_state::open) seen.opens_until = circuit_.mark;
+    seen.opens_until = circuit_.opens_until();
     std::visit(match{[&](bucket_ring const& w) { seen.window = w.sum(window_, now); },
                      [&](outcome_ring const& w) { seen.window = w.sum(window_); },
                      [&](failure_run const& run) { seen.consecutive_failures = run.length(window_); }},

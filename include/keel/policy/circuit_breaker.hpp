@@ -46,6 +46,7 @@ struct circuit_transition
     circuit_state from = circuit_state::closed;
     circuit_state to = circuit_state::closed;
     time_point at{};
+    std::string_view key{}; ///< Which breaker of a registry. Valid while it is told. Empty outside of one.
 };
 
 /// Judge by the outcomes of the last `size` of time, in `buckets` slices.
@@ -181,6 +182,11 @@ struct circuit
     time_point mark{};          ///< Open: until when. Half-open: since when.
     std::uint16_t openings = 0; ///< Since it was last closed. 65 535 stands for all that are more.
     circuit_state state = circuit_state::closed;
+
+    std::optional<time_point> opens_until() const noexcept
+    {
+        return state == circuit_state::open ? std::optional(mark) : std::nullopt;
+    }
 };
 
 /// Looks at a circuit, and changes nothing.
@@ -267,6 +273,8 @@ public:
     bool is_unmoved_by_success() const noexcept { return view().is_unmoved_by_success(); }
 
     circuit_state state() const noexcept { return circuit_.state; }
+    /// When an open circuit lets trial calls in. `nullopt`: it is not open.
+    std::optional<time_point> opens_until() const noexcept { return circuit_.opens_until(); }
     std::uint64_t generation() const noexcept { return circuit_.generation; }
     circuit_breaker_options const& options() const noexcept { return rules_->options(); }
 
