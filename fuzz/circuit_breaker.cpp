@@ -195,6 +195,12 @@ private:
             after.settle(pass, what, time_.now());
             law(after.state() == circuit_state::closed, "a success that is safe leaves the circuit closed");
         }
+        if (what == verdict::success && !slow && breaker_.is_unmoved_by_success()) {
+            auto after = breaker_;
+            law(after.settle(pass, what, time_.now()) &&
+                    same(after.snapshot(time_.now()), breaker_.snapshot(time_.now())),
+                "a success that moves nothing leaves everything as it looks");
+        }
         if (!breaker_.is_timeless() || state_ != circuit_state::closed) return;
         auto told = breaker_;
         auto untold = breaker_;
@@ -307,6 +313,8 @@ private:
             "time is of no matter exactly without slow calls and a window of time");
         law(!breaker_.is_safe_from_success() || state_ == circuit_state::closed,
             "only a closed circuit is safe from success");
+        law(!breaker_.is_unmoved_by_success() || breaker_.is_safe_from_success(),
+            "a success that moves nothing is safe");
         law(seen.opens_until.has_value() == (state_ == circuit_state::open),
             "only an open circuit has an end");
     }

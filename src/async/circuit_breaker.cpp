@@ -1,191 +1,178 @@
 #include <keel/async/circuit_breaker.hpp>
 
+#include <keel/async/detail/circuit_cell.hpp>
+#include <keel/async/detail/observer_slot.hpp>
+
 #include <atomic>
 #include <cstdint>
 #include <limits>
 #include <mutex>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
 namespace keel {
 
-class circuit_breaker::cell final : public gate
+/// A circuit of its own: machine and mutex, and what it has published so that most calls need neither.
+class circuit_breaker::own_cell final : public cell
 {
 public:
-    explicit cell(circuit_breaker_options options)
-        : machine_(std::move(options)),
-          timeless_(machine_.is_timeless())
-    {
-        publish();
-    }
+    explicit own_cell(circuit_breaker_options options) : machine_(std::move(options)) { publish(); }
 
-    std::string_view name() const noexcept override { return machine_.options().name; }
-
-    part_description describe() const override
-    {
-        auto const& o = machine_.options();
-        auto text =
-            "open_for=" + to_string(o.open_for) + " half_open_permits=" + std::to_string(o.half_open_permits);
-        if (o.slow_call) text += " slow_call=" + to_string(*o.slow_call);
-        return {.kind = "circuit_breaker",
-                .name = o.name,
-                .options = std::move(text),
-                .longest_wait = duration::zero()};
-    }
+    circuit_breaker_options const& options() const noexcept override { return machine_.options(); }
 
     admission admit(visit const& v) override
     {
-        if (auto const generation = closed_in_.load(std::memory_order_acquire); generation != not_closed)
-            return admission::granted({generation, timeless_ ? time_point{} : v.now(), 1});
-        auto const answer = change(v.now(), v, [&] { return machine_.admit(v.now()); });
-        if (answer.what == admission::kind::refused && v.from.pipeline.empty()) tell_refused(answer, v);
-        return answer;
+        if (auto const generation = closed_in_.load(std::memory_order_acquire); generation != none)
+            return admission::granted({generation, machine_.is_timeless() ? time_point{} : v.now(), 1});
+        auto const until = refuses_until_.load(std::memory_order_acquire);
+        if (!is_certain(until, v)) return ask_machine(v);
+        if (auto const own = sink_.get()) tell(v, own).refused(refusal(until));
+        return refusal(until); // made where it is wanted: to copy an answer takes longer than all of this
     }
 
     void settle(grant pass, verdict what, visit const& v) noexcept override
     {
         if (what == verdict::success && settle_quietly(pass)) return;
-        change(v.now(), v, [&] { return machine_.settle(pass, what, v.now()); });
-        if (what == verdict::ignored) tell_ignored(v);
+        change(v, [&](time_point now) { return machine_.settle(pass, what, now); });
+        if (what == verdict::ignored) tell(v, sink_.get()).ignored();
     }
 
-    verdict narrow(verdict v, failure const& what) const override
-    {
-        auto const& counts = machine_.options().failure_if;
-        if ((v != verdict::failure && v != verdict::throttled) || !counts) return v;
-        return counts(what) ? v : verdict::ignored;
-    }
-
-    void force(bool open, time_point now)
+    void force(bool open, time_point now) override
     {
         moment at(now);
-        change(now, {.now = at}, [&] {
+        visit const v{.now = at};
+        change(v, [&](time_point) {
             if (open)
                 machine_.force_open(now);
             else
                 machine_.force_close(now);
             return open;
         });
-        if (!open) telemetry::emit(observer().get(), telemetry::circuit_reset{visit{.now = at}.by(name())});
+        if (!open) tell(v, sink_.get()).was_reset();
     }
 
-    /// What a closed circuit remembers of long ago is no loss.
-    std::string_view state_to_keep(time_point) const noexcept override
-    {
-        auto const now_in = state();
-        return now_in == circuit_state::closed ? std::string_view() : to_string(now_in);
-    }
-
-    circuit_breaker_snapshot snapshot(time_point now) const
+    circuit_breaker_snapshot snapshot(time_point now) const override
     {
         std::lock_guard lock(mutex_);
         return machine_.snapshot(now);
     }
 
-    circuit_state state() const
+    circuit_state state() const noexcept override
     {
         std::lock_guard lock(mutex_);
         return machine_.state();
     }
 
-    // The sink it had goes away with the argument, when the lock is gone: it is the user's code that ends
-    // there.
-    void observe(std::shared_ptr<telemetry::sink> sink)
-    {
-        std::lock_guard lock(mutex_);
-        sink_.swap(sink);
-    }
+    void observe(std::shared_ptr<telemetry::sink> sink) override { sink_.set(std::move(sink)); }
 
 private:
+    admission ask_machine(visit const& v)
+    {
+        auto const answer = change(v, [&](time_point now) { return machine_.admit(now); });
+        if (answer.what == admission::kind::refused)
+            if (auto const own = sink_.get()) tell(v, own).refused(answer);
+        return answer;
+    }
+
     /// One decision under the lock; if it changed the state, everybody is told after the lock is gone.
     template <class Decision>
-    std::invoke_result_t<Decision> change(time_point now, visit const& v, Decision decide)
+    std::invoke_result_t<Decision, time_point> change(visit const& v, Decision decide)
     {
+        auto const now = v.now();
         std::unique_lock lock(mutex_);
         auto const before = machine_.state();
-        auto const answer = decide();
+        auto const answer = decide(now);
         auto const after = machine_.state();
         publish();
-        if (before == after) return answer;
-        auto const own = sink_;
         lock.unlock();
-        announce({before, after, now}, v, own ? own.get() : v.from.observer);
+        if (before != after) tell(v, sink_.get()).changed({before, after, now});
         return answer;
     }
 
     /// A success that can change nothing but the window, and so does not need the time.
     bool settle_quietly(grant pass)
     {
-        if (!timeless_) return false;
+        if (pass.generation == unmoved_in_.load(std::memory_order_acquire)) return true;
+        if (!machine_.is_timeless()) return false;
         std::lock_guard lock(mutex_);
         if (!machine_.is_safe_from_success()) return false;
         machine_.settle(pass, verdict::success, {});
+        publish();
         return true;
     }
 
-    /// While the circuit is closed a call goes in without taking the lock. One that comes just as it opens
-    /// goes in with the old generation, as if it had come a moment earlier, and is not counted.
+    /// What calls may know without the lock. Each is one atomic, true at the moment it is read, and so is
+    /// what a call does because of it: it takes its place in the order of decisions just there, before the
+    /// one that is being made. It does nothing but read, so nobody can have seen the later one first: whoever
+    /// has seen that one, through the lock or through what it published, has it before his own call and
+    /// reads what it has published too.
+    ///
+    /// - Closed: a call goes in. One that comes just as the circuit opens goes in with the old generation and
+    ///   is not counted.
+    /// - Open, and not over: a call is refused. Only the machine lets the first trial in.
+    /// - A success would move nothing: it is left out. If a failure is being counted, the success was before
+    ///   it, when the window was still full of successes; if the circuit has left that generation, the
+    ///   success is stale and would not be counted either.
     void publish() noexcept
     {
+        auto const generation = machine_.generation();
         auto const closed = machine_.state() == circuit_state::closed;
-        closed_in_.store(closed ? machine_.generation() : not_closed, std::memory_order_release);
+        auto const unmoved = machine_.is_timeless() && machine_.is_unmoved_by_success();
+        closed_in_.store(closed ? generation : none, std::memory_order_release);
+        unmoved_in_.store(unmoved ? generation : none, std::memory_order_release);
+        refuses_until_.store(certain_refusal(), std::memory_order_release);
     }
 
-    std::shared_ptr<telemetry::sink> observer() const
+    duration::rep certain_refusal() const noexcept
     {
-        std::lock_guard lock(mutex_);
-        return sink_;
+        if (machine_.state() == circuit_state::forced_open) return for_good;
+        auto const until = machine_.opens_until();
+        return until && *until < time_point::max() ? until->time_since_epoch().count() : not_at_all;
     }
 
-    /// In a pipeline, the pipeline tells of it.
-    void tell_refused(admission const& answer, visit const& v) const
+    static bool is_certain(duration::rep until, visit const& v)
     {
-        auto const own = observer();
-        if (!own) return;
-        auto const wait = answer.at ? std::optional(saturating_sub(*answer.at, v.now())) : std::nullopt;
-        telemetry::emit(own.get(), telemetry::rejected{v.by(name()), answer.why, wait});
+        if (until == not_at_all || until == for_good) return until == for_good;
+        return v.now() < time_point(duration(until));
     }
 
-    void tell_ignored(visit const& v) const noexcept
+    static admission refusal(duration::rep until) noexcept
     {
-        auto const own = observer();
-        auto* const to = own ? own.get() : v.from.observer;
-        if (to) telemetry::emit(to, telemetry::circuit_ignored{v.by(name())});
+        if (until == for_good) return admission::refused(errc::circuit_forced_open);
+        return admission::refused(errc::circuit_open, time_point(duration(until)));
     }
 
-    void announce(circuit_transition const& change, visit const& v, telemetry::sink* observer) const noexcept
+    detail::circuit_reporter tell(visit const& v, std::shared_ptr<telemetry::sink> const& own) const noexcept
     {
-        if (auto const& listener = machine_.options().on_transition) {
-            try {
-                listener(change);
-            } catch (...) { // a listener must not be able to break the call that caused the change
-            }
-        }
-        if (!observer) return;
-        telemetry::emit(
-            observer, telemetry::circuit_changed{v.by(name()), to_string(change.from), to_string(change.to)});
+        return {machine_.options(), own.get(), v};
     }
 
-    static constexpr auto not_closed = std::numeric_limits<std::uint64_t>::max();
+    static constexpr auto none = std::numeric_limits<std::uint64_t>::max();
+    static constexpr auto not_at_all = std::numeric_limits<duration::rep>::min();
+    static constexpr auto for_good = std::numeric_limits<duration::rep>::max();
 
     mutable std::mutex mutex_;
-    std::atomic<std::uint64_t> closed_in_{not_closed}; ///< The generation, while closed.
     policy::circuit_breaker machine_;
-    bool const timeless_;
-    std::shared_ptr<telemetry::sink> sink_;
+    std::atomic<std::uint64_t> closed_in_{none};  ///< The generation, while closed.
+    std::atomic<std::uint64_t> unmoved_in_{none}; ///< The generation, while a success would move nothing.
+    std::atomic<duration::rep> refuses_until_{not_at_all};
+    detail::observer_slot sink_;
 };
 
 circuit_breaker::circuit_breaker(circuit_breaker_options options)
-    : cell_(std::make_shared<cell>(std::move(options)))
+    : cell_(std::make_shared<own_cell>(std::move(options)))
 {}
 
 permit circuit_breaker::try_acquire(time_point now) const
 {
     moment at(now);
-    return {cell_, cell_->admit({.now = at})};
+    return permit(cell_, {.now = at});
+}
+
+permit circuit_breaker::try_acquire() const
+{
+    moment at;
+    return permit(cell_, {.now = at});
 }
 
 void circuit_breaker::force_open(time_point now) const { cell_->force(true, now); }

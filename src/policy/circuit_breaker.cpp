@@ -1,7 +1,9 @@
 #include <keel/policy/circuit_breaker.hpp>
 
 #include <algorithm>
-#include <type_traits>
+#include <array>
+#include <bit>
+#include <limits>
 
 namespace keel {
 namespace {
@@ -87,189 +89,221 @@ std::uint64_t limit_of(std::optional<double> ratio)
     return ratio ? std::max<std::uint64_t>(billionths(*ratio), 1) : off;
 }
 
+std::size_t needed_calls_of(circuit_breaker_options const& o)
+{
+    auto const* const window = std::get_if<count_window>(&o.window);
+    return window ? std::min(o.min_calls, window->size) : o.min_calls;
+}
+
+/// The trial calls of a half-open circuit. They lie where the window does, which is in use while it is
+/// closed.
+struct trials
+{
+    std::uint32_t in_flight = 0;
+    std::uint32_t total = 0;
+    std::uint32_t failed = 0;
+    std::uint32_t slow = 0;
+
+    static constexpr std::size_t words = 2;
+
+    static trials in(word const* at) { return std::bit_cast<trials>(std::array{at[0], at[1]}); }
+    void write_to(word* at) const
+    {
+        auto const written = std::bit_cast<std::array<word, words>>(*this);
+        std::copy(written.begin(), written.end(), at);
+    }
+
+    tally ended() const noexcept { return {total, failed, slow}; }
+};
+
 } // namespace
 
-circuit_breaker::circuit_breaker(circuit_breaker_options options)
+circuit_rules::circuit_rules(circuit_breaker_options options)
     : options_(checked("circuit_breaker", std::move(options))),
-      failure_limit_(limit_of(options_.failure_ratio)),
-      slow_limit_(limit_of(options_.slow_ratio)),
       window_(std::visit(
           match{[](time_window const& w) -> decltype(window_) { return bucket_ring(w.size, w.buckets); },
-                [](count_window const& w) -> decltype(window_) { return outcome_ring(w.size); },
+                [&](count_window const& w) -> decltype(window_) {
+                    return outcome_ring(w.size, options_.slow_call.has_value());
+                },
                 [](consecutive_window const&) -> decltype(window_) { return failure_run{}; }},
-          options_.window))
+          options_.window)),
+      words_(std::max(std::visit([](auto const& window) { return window.words(); }, window_), trials::words)),
+      failure_limit_(limit_of(options_.failure_ratio)),
+      slow_limit_(limit_of(options_.slow_ratio)),
+      needed_calls_(needed_calls_of(options_)),
+      trials_(static_cast<std::uint32_t>(
+          std::min<std::size_t>(options_.half_open_permits, std::numeric_limits<std::uint32_t>::max()))),
+      timeless_(!options_.slow_call && !std::holds_alternative<time_window>(options_.window))
 {}
 
-admission circuit_breaker::admit(time_point now)
+bool circuit_rules::too_many(tally const& t) const noexcept
 {
-    return std::visit([&](auto& state) { return admit_while(state, now); }, state_);
+    return t.total >= needed_calls_ && over_a_limit(t);
 }
 
-admission circuit_breaker::admit_while(closed&, time_point now)
-{
-    return admission::granted({generation_, now, 1});
-}
-
-admission circuit_breaker::admit_while(open& state, time_point now)
-{
-    if (now < state.until) return admission::refused(errc::circuit_open, state.until);
-    enter(half_open{now});
-    return admit(now);
-}
-
-admission circuit_breaker::admit_while(half_open& state, time_point now)
-{
-    if (options_.half_open_max && saturating_sub(now, state.since) >= *options_.half_open_max) {
-        trip(now);
-        return admission::refused(errc::circuit_open, std::get<open>(state_).until);
-    }
-    if (state.in_flight + state.trials.total >= options_.half_open_permits)
-        return admission::refused(errc::circuit_half_open);
-    ++state.in_flight;
-    return admission::granted({generation_, now, 1});
-}
-
-admission circuit_breaker::admit_while(forced_open&, time_point)
-{
-    return admission::refused(errc::circuit_forced_open);
-}
-
-bool circuit_breaker::settle(grant pass, verdict v, time_point now)
-{
-    if (pass.generation != generation_) return false;
-    auto const failed = v == verdict::failure || v == verdict::throttled;
-    auto const slow = options_.slow_call && saturating_sub(now, pass.at) > *options_.slow_call;
-
-    auto* const trial = std::get_if<half_open>(&state_);
-    if (trial) --trial->in_flight;
-    if (v == verdict::ignored) return false;
-    if (trial)
-        count_trial(*trial, failed, slow, now);
-    else
-        count_while_closed(failed, slow, now);
-    return true;
-}
-
-void circuit_breaker::count_while_closed(bool failed, bool slow, time_point now)
-{
-    auto const trips =
-        std::visit(match{[&](bucket_ring& w) {
-                             w.add(failed, slow, now);
-                             return too_many(w.sum(now));
-                         },
-                         [&](outcome_ring& w) {
-                             w.add(failed, slow);
-                             return too_many(w.sum());
-                         },
-                         [&](failure_run& run) {
-                             run.length = failed ? run.length + 1 : 0;
-                             return run.length >= std::get<consecutive_window>(options_.window).failures;
-                         }},
-                   window_);
-    if (trips) trip(now);
-}
-
-void circuit_breaker::count_trial(half_open& state, bool failed, bool slow, time_point now)
-{
-    state.trials += tally{1, failed ? 1U : 0U, slow ? 1U : 0U};
-    if (is_consecutive() && failed) return trip(now);
-    if (state.trials.total == options_.half_open_permits) judge_trials(state.trials, now);
-}
-
-void circuit_breaker::judge_trials(tally const& trials, time_point now)
-{
-    auto const bad =
-        !is_consecutive() && over_a_limit(trials); // one failure would have tripped a consecutive one
-    if (bad)
-        trip(now);
-    else
-        become_closed();
-}
-
-bool circuit_breaker::too_many(tally const& t) const noexcept
-{
-    if (t.total < needed_calls()) return false;
-    return over_a_limit(t);
-}
-
-bool circuit_breaker::over_a_limit(tally const& t) const noexcept
+bool circuit_rules::over_a_limit(tally const& t) const noexcept
 {
     return t.failed * billion >= failure_limit_ * t.total || t.slow * billion >= slow_limit_ * t.total;
 }
 
-std::size_t circuit_breaker::needed_calls() const noexcept
-{
-    auto const* const window = std::get_if<count_window>(&options_.window);
-    return window ? std::min(options_.min_calls, window->size) : options_.min_calls;
-}
-
-void circuit_breaker::trip(time_point now)
-{
-    auto const period = open_period();
-    ++openings_;
-    enter(open{saturating_add(now, period)});
-}
-
-void circuit_breaker::become_closed()
-{
-    openings_ = 0;
-    enter(closed{});
-}
-
-template <class State>
-void circuit_breaker::enter(State state)
-{
-    ++generation_;
-    std::visit(match{[](failure_run& run) { run.length = 0; }, [](auto& window) { window.clear(); }},
-               window_);
-    state_ = state;
-}
-
-duration circuit_breaker::open_period() const noexcept
+duration circuit_rules::open_period(std::uint32_t earlier_openings) const noexcept
 {
     auto const limit =
         exact_duration(std::max(options_.open_max.value_or(duration::max()), options_.open_for));
     auto const growth = billionths(options_.open_multiplier);
     auto period = std::min(exact_duration(options_.open_for), limit);
-    for (std::uint32_t i = 0; i < openings_ && growth > billion && period < limit; ++i)
+    for (std::uint32_t i = 0; i < earlier_openings && growth > billion && period < limit; ++i)
         period = std::min(period.scaled(growth, billion), limit);
     return period.floor();
 }
 
-void circuit_breaker::force_open(time_point) { enter(forced_open{}); }
-void circuit_breaker::force_close(time_point) { become_closed(); }
-
-bool circuit_breaker::is_timeless() const noexcept
+admission circuit_control::admit(time_point now)
 {
-    return !options_.slow_call && !std::holds_alternative<time_window>(options_.window);
+    switch (circuit_.state) {
+    case circuit_state::closed: break;
+    case circuit_state::open: return admit_while_open(now);
+    case circuit_state::half_open: return admit_while_half_open(now);
+    case circuit_state::forced_open: return admission::refused(errc::circuit_forced_open);
+    }
+    return admission::granted({circuit_.generation, now, 1});
+}
+
+admission circuit_control::admit_while_open(time_point now)
+{
+    if (now < circuit_.mark) return admission::refused(errc::circuit_open, circuit_.mark);
+    enter(circuit_state::half_open, now);
+    return admit_while_half_open(now);
+}
+
+admission circuit_control::admit_while_half_open(time_point now)
+{
+    auto const longest = rules_.options_.half_open_max;
+    if (longest && saturating_sub(now, circuit_.mark) >= *longest) {
+        trip(now);
+        return admission::refused(errc::circuit_open, circuit_.mark);
+    }
+    auto trial = trials::in(window_);
+    if (trial.total >= rules_.trials_ || trial.in_flight >= rules_.trials_ - trial.total)
+        return admission::refused(errc::circuit_half_open);
+    ++trial.in_flight;
+    trial.write_to(window_);
+    return admission::granted({circuit_.generation, now, 1});
+}
+
+bool circuit_control::settle(grant pass, verdict v, time_point now)
+{
+    if (pass.generation != circuit_.generation) return false;
+    auto const failed = v == verdict::failure || v == verdict::throttled;
+    auto const& slow_call = rules_.options_.slow_call;
+    auto const slow = slow_call && saturating_sub(now, pass.at) > *slow_call;
+
+    auto const is_trial = circuit_.state == circuit_state::half_open;
+    if (is_trial) {
+        auto trial = trials::in(window_);
+        --trial.in_flight;
+        trial.write_to(window_);
+    }
+    if (v == verdict::ignored) return false;
+    if (is_trial)
+        count_trial(failed, slow, now);
+    else
+        count_while_closed(failed, slow, now);
+    return true;
+}
+
+void circuit_control::count_while_closed(bool failed, bool slow, time_point now)
+{
+    auto const trips = std::visit(match{[&](bucket_ring const& w) {
+                                            w.add(window_, failed, slow, now);
+                                            return rules_.too_many(w.sum(window_, now));
+                                        },
+                                        [&](outcome_ring const& w) {
+                                            w.add(window_, failed, slow);
+                                            return rules_.too_many(w.sum(window_));
+                                        },
+                                        [&](failure_run const& run) {
+                                            run.add(window_, failed);
+                                            auto const& limit =
+                                                std::get<consecutive_window>(rules_.options_.window);
+                                            return run.length(window_) >= limit.failures;
+                                        }},
+                                  rules_.window_);
+    if (trips) trip(now);
+}
+
+void circuit_control::count_trial(bool failed, bool slow, time_point now)
+{
+    auto trial = trials::in(window_);
+    trial.total += 1;
+    trial.failed += failed ? 1U : 0U;
+    trial.slow += slow ? 1U : 0U;
+    trial.write_to(window_);
+    if (rules_.is_consecutive() && failed) return trip(now);
+    if (trial.total < rules_.trials_) return;
+    if (!rules_.is_consecutive() && rules_.over_a_limit(trial.ended())) return trip(now);
+    force_close();
+}
+
+void circuit_control::trip(time_point now)
+{
+    auto const period = rules_.open_period(circuit_.openings);
+    if (circuit_.openings < std::numeric_limits<std::uint16_t>::max()) ++circuit_.openings;
+    enter(circuit_state::open, saturating_add(now, period));
+}
+
+void circuit_control::force_close()
+{
+    circuit_.openings = 0;
+    enter(circuit_state::closed);
+}
+
+void circuit_control::enter(circuit_state next, time_point mark)
+{
+    ++circuit_.generation;
+    circuit_.state = next;
+    circuit_.mark = mark;
+    if (next == circuit_state::half_open) return trials{}.write_to(window_);
+    std::visit([&](auto const& window) { window.clear(window_); }, rules_.window_);
 }
 
 // A success never raises a ratio; it opens the circuit only by bringing the calls to the number that is
 // needed.
-bool circuit_breaker::is_safe_from_success() const noexcept
+bool circuit_view::is_safe_from_success() const noexcept
 {
-    if (state() != circuit_state::closed) return false;
-    auto const* const ring = std::get_if<outcome_ring>(&window_);
-    return is_consecutive() || (ring && ring->sum().total >= needed_calls());
+    if (circuit_.state != circuit_state::closed) return false;
+    if (auto const* const ring = std::get_if<outcome_ring>(&rules_.window_))
+        return ring->sum(window_).total >= rules_.needed_calls_;
+    return rules_.is_consecutive();
 }
 
-circuit_state circuit_breaker::state() const noexcept { return static_cast<circuit_state>(state_.index()); }
+// Of a ring that is full of successes each place is like the other, so that going on to the next one is not
+// seen. A window of time counts one more in any case.
+bool circuit_view::is_unmoved_by_success() const noexcept
+{
+    if (circuit_.state != circuit_state::closed) return false;
+    if (auto const* const ring = std::get_if<outcome_ring>(&rules_.window_)) {
+        auto const seen = ring->sum(window_);
+        return ring->is_full(window_) && seen.failed == 0 && seen.slow == 0;
+    }
+    return rules_.is_consecutive() && failure_run::length(window_) == 0;
+}
 
-circuit_breaker_snapshot circuit_breaker::snapshot(time_point now) const
+circuit_breaker_snapshot circuit_view::snapshot(time_point now) const
 {
     circuit_breaker_snapshot seen;
-    seen.state = state();
-    seen.generation = generation_;
-    if (auto const* trial = std::get_if<half_open>(&state_)) {
-        seen.window = trial->trials;
-        seen.trials_in_flight = trial->in_flight;
+    seen.state = circuit_.state;
+    seen.generation = circuit_.generation;
+    if (circuit_.state == circuit_state::half_open) {
+        auto const trial = trials::in(window_);
+        seen.window = trial.ended();
+        seen.trials_in_flight = trial.in_flight;
         return seen;
     }
-    if (auto const* period = std::get_if<open>(&state_)) seen.opens_until = period->until;
-    std::visit(match{[&](bucket_ring const& w) { seen.window = w.sum(now); },
-                     [&](outcome_ring const& w) { seen.window = w.sum(); },
-                     [&](failure_run const& run) { seen.consecutive_failures = run.length; }},
-               window_);
+    seen.opens_until = circuit_.opens_until();
+    std::visit(match{[&](bucket_ring const& w) { seen.window = w.sum(window_, now); },
+                     [&](outcome_ring const& w) { seen.window = w.sum(window_); },
+                     [&](failure_run const& run) { seen.consecutive_failures = run.length(window_); }},
+               rules_.window_);
     return seen;
 }
 

@@ -172,6 +172,94 @@ TEST(circuit_breaker_handle, what_the_predicate_throws_comes_out)
     EXPECT_THROW((void)gate->narrow(verdict::failure, failure{}), std::runtime_error);
 }
 
+TEST(circuit_breaker_handle, open_for_ever_it_refuses_until_the_end_of_time)
+{
+    auto o = one_strike();
+    o.open_for = duration::max();
+    o.open_max.reset();
+    circuit_breaker const breaker(o);
+    fail(breaker, t0);
+    EXPECT_EQ(breaker.try_acquire(t0 + 1h).error(), errc::circuit_open);
+    EXPECT_EQ(breaker.try_acquire(t0 + 1h).retry_at(), time_point::max());
+    EXPECT_TRUE(breaker.try_acquire(time_point::max()));
+    EXPECT_EQ(breaker.state(), circuit_state::half_open);
+}
+
+// Successes that move nothing are left out: nobody may see it
+
+TEST(circuit_breaker_handle, counts_successes_again_once_a_failure_is_in_the_window)
+{
+    auto o = one_strike();
+    o.window = count_window{3};
+    o.failure_ratio = 1.0;
+    circuit_breaker const breaker(o);
+    for (auto i = 0; i < 5; ++i) succeed(breaker, t0);
+    fail(breaker, t0);
+    for (auto i = 0; i < 2; ++i) succeed(breaker, t0);
+    EXPECT_EQ(breaker.snapshot(t0).window.failed, 1u);
+    succeed(breaker, t0);
+    EXPECT_EQ(breaker.snapshot(t0).window, (policy::tally{3, 0, 0})) << "the failure is out of the window";
+}
+
+TEST(circuit_breaker_handle, a_success_ends_a_run_of_failures)
+{
+    auto o = one_strike();
+    o.window = consecutive_window{2};
+    circuit_breaker const breaker(o);
+    for (auto i = 0; i < 9; ++i) (i % 2 == 0 ? succeed : fail)(breaker, t0);
+    EXPECT_EQ(breaker.state(), circuit_state::closed);
+    EXPECT_EQ(breaker.snapshot(t0).consecutive_failures, 0u);
+    for (auto i = 0; i < 2; ++i) fail(breaker, t0);
+    EXPECT_EQ(breaker.state(), circuit_state::open);
+}
+
+TEST(circuit_breaker_handle, counts_successes_that_are_slow)
+{
+    auto o = one_strike();
+    o.window = count_window{2};
+    o.slow_call = 1s;
+    circuit_breaker const breaker(o);
+    for (auto i = 0; i < 3; ++i) succeed(breaker, t0);
+    breaker.try_acquire(t0).settle(verdict::success, t0 + 2s);
+    EXPECT_EQ(breaker.snapshot(t0).window, (policy::tally{2, 0, 1}));
+}
+
+TEST(circuit_breaker_handle, after_force_close_the_window_fills_anew)
+{
+    auto o = one_strike();
+    o.window = count_window{2};
+    circuit_breaker const breaker(o);
+    for (auto i = 0; i < 2; ++i) succeed(breaker, t0);
+    auto late = breaker.try_acquire(t0);
+    breaker.force_close(t0);
+    late.settle(verdict::success, t0);
+    EXPECT_EQ(breaker.snapshot(t0).window.total, 0u);
+    succeed(breaker, t0);
+    EXPECT_EQ(breaker.snapshot(t0).window.total, 1u);
+}
+
+TEST(circuit_breaker_handle, a_trial_that_succeeds_is_counted)
+{
+    circuit_breaker const breaker(one_strike());
+    succeed(breaker, t0);
+    fail(breaker, t0);
+    succeed(breaker, t0 + 5s);
+    EXPECT_EQ(breaker.snapshot(t0 + 5s).window, (policy::tally{1, 0, 0}));
+}
+
+TEST(circuit_breaker_handle, by_the_machines_clock_it_lives_the_same_life)
+{
+    auto o = one_strike();
+    o.open_for = 1h;
+    circuit_breaker const breaker(o);
+    breaker.try_acquire().settle(verdict::failure);
+    EXPECT_EQ(breaker.state(), circuit_state::open);
+    auto const refused = breaker.try_acquire();
+    EXPECT_EQ(refused.error(), errc::circuit_open);
+    EXPECT_GT(refused.retry_at(), steady_now());
+    EXPECT_LE(refused.retry_at(), steady_now() + 1h);
+}
+
 // Who is told
 
 TEST(circuit_breaker_handle, tells_the_listener_of_each_transition_once)
@@ -385,6 +473,43 @@ TEST(circuit_breaker_handle, two_threads_never_hold_more_trials_than_allowed)
     EXPECT_EQ(breaker.state(), circuit_state::half_open);
     for (auto i = 0; i < 3; ++i) succeed(breaker, now);
     EXPECT_EQ(breaker.state(), circuit_state::closed) << "every trial permit has come home";
+}
+
+/// One thread succeeds all the time, the other fails now and then and looks whether that was counted:
+/// whatever the first leaves out, a failure that has ended is in the window until three successes after it.
+TEST(circuit_breaker_handle, a_failure_is_never_lost_among_successes_of_another_thread)
+{
+    auto o = one_strike();
+    o.window = count_window{3};
+    o.failure_ratio = 1.0;
+    circuit_breaker const breaker(o);
+    std::atomic<bool> over{false};
+    std::atomic<std::uint64_t> succeeded{0};
+    on_two_threads([&](unsigned thread) {
+        if (thread == 0) {
+            while (!over) {
+                succeed(breaker, t0);
+                ++succeeded;
+            }
+            return;
+        }
+        for (auto round = 0; round < 2000; ++round) {
+            auto const before = succeeded.load();
+            fail(breaker, t0);
+            auto const seen = breaker.snapshot(t0).window.failed;
+            auto const since = succeeded.load() - before;
+            if (since < 2) { // and one more that is not told yet
+                EXPECT_GE(seen, 1u) << "in round " << round;
+            }
+            succeed(breaker, t0); // so that failures alone never fill the window
+        }
+        over = true;
+    });
+    EXPECT_EQ(breaker.state(), circuit_state::closed);
+    for (auto i = 0; i < 3; ++i) succeed(breaker, t0);
+    EXPECT_EQ(breaker.snapshot(t0).window, (policy::tally{3, 0, 0}));
+    for (auto i = 0; i < 3; ++i) fail(breaker, t0);
+    EXPECT_EQ(breaker.state(), circuit_state::open);
 }
 
 TEST(circuit_breaker_handle, two_threads_get_one_event_per_transition)

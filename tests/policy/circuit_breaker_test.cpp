@@ -1,5 +1,6 @@
 #include <keel/policy/circuit_breaker.hpp>
 
+#include "support/dice.hpp"
 #include "support/printers.hpp"
 
 #include <gtest/gtest.h>
@@ -507,6 +508,99 @@ TEST(circuit_breaker, a_success_is_always_safe_for_a_run_of_failures_and_never_f
     breaker b(o);
     run(b, 9, verdict::success, at(0s));
     EXPECT_FALSE(b.is_safe_from_success()) << "outcomes of old may leave the window unasked";
+}
+
+TEST(circuit_breaker, a_success_moves_nothing_once_the_window_is_full_of_them)
+{
+    breaker b(small());
+    run(b, 9, verdict::success, at(0s));
+    EXPECT_FALSE(b.is_unmoved_by_success()) << "it would be counted";
+    run(b, verdict::success, at(0s));
+    EXPECT_TRUE(b.is_unmoved_by_success());
+    run(b, verdict::failure, at(0s));
+    run(b, 9, verdict::success, at(0s));
+    EXPECT_FALSE(b.is_unmoved_by_success()) << "it would push the failure out";
+    run(b, verdict::success, at(0s));
+    EXPECT_TRUE(b.is_unmoved_by_success());
+    b.force_open(at(0s));
+    EXPECT_FALSE(b.is_unmoved_by_success());
+}
+
+TEST(circuit_breaker, a_success_moves_slow_calls_on)
+{
+    auto o = small();
+    o.slow_call = 1s;
+    breaker b(o);
+    run(b, 9, verdict::success, at(0s));
+    b.settle(b.admit(at(0s)).pass, verdict::success, at(2s));
+    EXPECT_FALSE(b.is_unmoved_by_success()) << "it would push the slow call out";
+    run(b, 10, verdict::success, at(2s));
+    EXPECT_TRUE(b.is_unmoved_by_success());
+}
+
+TEST(circuit_breaker, a_success_moves_a_run_of_failures_and_any_window_of_time)
+{
+    auto o = small();
+    o.window = consecutive_window{4};
+    breaker row(o);
+    EXPECT_TRUE(row.is_unmoved_by_success());
+    run(row, verdict::failure, at(0s));
+    EXPECT_FALSE(row.is_unmoved_by_success());
+    o.window = time_window{};
+    breaker time(o);
+    run(time, 100, verdict::success, at(0s));
+    EXPECT_FALSE(time.is_unmoved_by_success());
+}
+
+/// Of two breakers one is spared what would not move it: nobody can tell them apart, then or later.
+TEST(circuit_breaker, to_leave_out_what_moves_nothing_is_never_seen)
+{
+    tests::dice dice(3);
+    auto o = small();
+    o.half_open_max.reset();
+    std::size_t spared = 0;
+    for (auto const& window :
+         {decltype(o.window)(count_window{5}), decltype(o.window)(consecutive_window{3})}) {
+        o.window = window;
+        breaker told(o);
+        breaker left_out(o);
+        for (int i = 0; i < 20'000; ++i) {
+            auto const now = at(i * 1s);
+            auto const answer = told.admit(now);
+            ASSERT_EQ(answer, left_out.admit(now));
+            if (answer.what != admission::kind::granted) continue;
+            auto const v = dice.one_in(4) ? verdict::failure : verdict::success;
+            auto const moves_nothing = v == verdict::success && left_out.is_unmoved_by_success();
+            told.settle(answer.pass, v, now);
+            if (!moves_nothing) left_out.settle(answer.pass, v, now);
+            spared += moves_nothing ? 1U : 0U;
+            ASSERT_EQ(told.state(), left_out.state());
+            ASSERT_EQ(told.snapshot(now).window, left_out.snapshot(now).window);
+            ASSERT_EQ(told.snapshot(now).consecutive_failures, left_out.snapshot(now).consecutive_failures);
+        }
+    }
+    EXPECT_GT(spared, 1000U);
+}
+
+TEST(circuit_breaker, copies_go_their_own_ways)
+{
+    breaker b(small());
+    run(b, 3, verdict::failure, at(0s));
+    auto copy = b;
+    run(copy, verdict::failure, at(0s));
+    EXPECT_EQ(copy.state(), circuit_state::open);
+    EXPECT_EQ(b.state(), circuit_state::closed);
+    EXPECT_EQ(b.snapshot(at(0s)).window, (tally{3, 3, 0}));
+}
+
+TEST(circuit, is_small_and_so_is_its_window)
+{
+    EXPECT_LE(sizeof(policy::circuit), 24U);
+    auto o = small();
+    o.window = count_window{100};
+    EXPECT_EQ(policy::circuit_rules(o).words(), 3U);
+    o.window = consecutive_window{5};
+    EXPECT_EQ(policy::circuit_rules(o).words(), 2U) << "room for the trials";
 }
 
 } // namespace

@@ -21,7 +21,9 @@ public:
     explicit circuit_breaker(circuit_breaker_options = {});
 
     /// A permit, or a refusal with its reason and, when open, the time to try again.
-    permit try_acquire(time_point now = steady_now()) const;
+    permit try_acquire(time_point now) const;
+    /// The same now, by the machine's clock, which is read if the breaker needs it.
+    permit try_acquire() const;
 
     /// Refuse every call until `force_close`.
     void force_open(time_point now = steady_now()) const;
@@ -39,6 +41,8 @@ public:
 
 private:
     class cell;
+    class own_cell;
+
     std::shared_ptr<cell> cell_;
 };
 

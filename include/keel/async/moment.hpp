@@ -12,10 +12,12 @@ namespace keel {
 class moment
 {
 public:
+    /// Now, by the clock of the machine.
+    moment() noexcept : known_(false) {}
     /// Now, by this clock.
-    explicit moment(time_source const& clock) noexcept : clock_(&clock) {}
+    explicit moment(time_source const& clock) noexcept : clock_(&clock), known_(false) {}
     /// A time that is known already.
-    moment(time_point at) noexcept : at_(at) {}
+    moment(time_point at) noexcept : at_(at), is_given_(true), known_(true) {}
 
     time_point operator()() noexcept
     {
@@ -24,18 +26,19 @@ public:
     }
 
     /// Time has gone by: the next to ask makes the clock be read again.
-    void pass() noexcept { known_ = clock_ == nullptr; }
+    void pass() noexcept { known_ = is_given_; }
 
 private:
     void read() noexcept
     {
-        at_ = clock_->now();
+        at_ = clock_ ? clock_->now() : steady_now();
         known_ = true;
     }
 
     time_source const* clock_ = nullptr;
     time_point at_{};
-    bool known_ = clock_ == nullptr;
+    bool is_given_ = false;
+    bool known_;
 };
 
 } // namespace keel

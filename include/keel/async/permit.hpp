@@ -1,12 +1,13 @@
 #pragma once
 
 #include <keel/async/gate.hpp>
-#include <keel/async/time_source.hpp>
+#include <keel/async/moment.hpp>
 #include <keel/core/error.hpp>
 #include <keel/core/grant.hpp>
 #include <keel/core/time.hpp>
 #include <keel/core/verdict.hpp>
 
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -29,6 +30,13 @@ public:
         if (answer.what == admission::kind::granted) from_ = from;
     }
 
+    /// Asks a gate. The answer is built where it stays: to copy it is most of what a refusal would cost.
+    template <std::derived_from<gate> Gate>
+    permit(std::shared_ptr<Gate> const& asked, visit const& v) : answer_(asked->admit(v))
+    {
+        if (answer_.what == admission::kind::granted) from_ = asked;
+    }
+
     permit(permit&& other) noexcept : from_(std::move(other.from_)), answer_(other.answer_) {}
 
     permit& operator=(permit&& other) noexcept
@@ -41,7 +49,10 @@ public:
         return *this;
     }
 
-    ~permit() { settle(verdict::ignored, answer_.pass.at); }
+    ~permit()
+    {
+        if (from_) settle(verdict::ignored, answer_.pass.at);
+    }
 
     /// True while it is a permit that has not been settled.
     explicit operator bool() const noexcept { return from_ != nullptr; }
@@ -58,19 +69,23 @@ public:
     /// The call ended at `now`. Does nothing the second time, or for a refusal.
     void settle(verdict v, time_point now)
     {
-        auto const gate = std::exchange(from_, nullptr);
-        if (!gate) return;
         moment at(now);
-        gate->settle(answer_.pass, v, {.now = at});
+        settle(v, at);
     }
 
-    /// The call ended just now, by the machine's clock.
+    /// The call ended just now, by the machine's clock, which is read if the gate needs it.
     void settle(verdict v)
     {
-        if (from_) settle(v, steady_now());
+        moment at;
+        settle(v, at);
     }
 
 private:
+    void settle(verdict v, moment& at)
+    {
+        if (auto const gate = std::exchange(from_, nullptr)) gate->settle(answer_.pass, v, {.now = at});
+    }
+
     std::shared_ptr<gate> from_;
     admission answer_{};
 };

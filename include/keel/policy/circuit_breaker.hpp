@@ -12,10 +12,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
+#include <vector>
 
 // A circuit breaker protects a failing dependency from calls it cannot serve, and its callers from waiting
 // for answers that will not come. It watches outcomes; when too many are bad it opens and refuses every call
@@ -43,6 +46,7 @@ struct circuit_transition
     circuit_state from = circuit_state::closed;
     circuit_state to = circuit_state::closed;
     time_point at{};
+    std::string_view key{}; ///< Which breaker of a registry. Valid while it is told. Empty outside of one.
 };
 
 /// Judge by the outcomes of the last `size` of time, in `buckets` slices.
@@ -135,6 +139,111 @@ struct circuit_breaker_snapshot
 
 namespace policy {
 
+/// What the options come to, worked out once and shared by every circuit that goes by them. Immutable.
+class circuit_rules
+{
+public:
+    /// \throws invalid_options
+    explicit circuit_rules(circuit_breaker_options);
+
+    circuit_breaker_options const& options() const noexcept { return options_; }
+
+    /// How many words of memory each circuit needs besides `circuit`.
+    std::size_t words() const noexcept { return words_; }
+
+    /// Whether the time is of no matter while the circuit is closed: neither the window nor what counts as
+    /// slow depends on it. Then only the call that opens the circuit must tell the time.
+    bool is_timeless() const noexcept { return timeless_; }
+
+private:
+    friend class circuit_view;
+    friend class circuit_control;
+
+    bool is_consecutive() const noexcept { return std::holds_alternative<failure_run>(window_); }
+    bool too_many(tally const&) const noexcept;
+    bool over_a_limit(tally const&) const noexcept;
+    duration open_period(std::uint32_t earlier_openings) const noexcept;
+
+    circuit_breaker_options options_;
+    std::variant<bucket_ring, outcome_ring, failure_run> window_;
+    std::size_t words_;
+    std::uint64_t failure_limit_; ///< In billionths; above a billion is "off".
+    std::uint64_t slow_limit_;
+    std::size_t needed_calls_;
+    std::uint32_t trials_; ///< How many decide.
+    bool timeless_;
+};
+
+/// What tells one circuit from another that goes by the same rules, but for the words of its window. Small,
+/// because it is kept by the hundred thousand.
+struct circuit
+{
+    std::uint64_t generation = 1;
+    time_point mark{};          ///< Open: until when. Half-open: since when.
+    std::uint16_t openings = 0; ///< Since it was last closed. 65 535 stands for all that are more.
+    circuit_state state = circuit_state::closed;
+
+    std::optional<time_point> opens_until() const noexcept
+    {
+        return state == circuit_state::open ? std::optional(mark) : std::nullopt;
+    }
+};
+
+/// Looks at a circuit, and changes nothing.
+class circuit_view
+{
+public:
+    circuit_view(circuit_rules const& r, circuit const& c, word const* window) noexcept
+        : rules_(r),
+          circuit_(c),
+          window_(window)
+    {}
+
+    /// Whether the next success cannot open the circuit, nor decide a trial.
+    bool is_safe_from_success() const noexcept;
+    /// Whether the next success, unless it is slow, would leave everything as it is: the circuit is closed,
+    /// and the window full of successes, or nothing in a row has failed.
+    bool is_unmoved_by_success() const noexcept;
+
+    circuit_breaker_snapshot snapshot(time_point now) const;
+
+private:
+    circuit_rules const& rules_;
+    circuit const& circuit_;
+    word const* window_;
+};
+
+/// Decides for one circuit, by its rules. It keeps nothing itself: one is made for each decision.
+class circuit_control
+{
+public:
+    /// `window`: `rules.words()` words that belong to the circuit; zero when it is new.
+    circuit_control(circuit_rules const& r, circuit& c, word* window) noexcept
+        : rules_(r),
+          circuit_(c),
+          window_(window)
+    {}
+
+    /// As the functions of `circuit_breaker`.
+    admission admit(time_point now);
+    bool settle(grant pass, verdict, time_point now);
+    void force_open() { enter(circuit_state::forced_open); }
+    void force_close();
+
+private:
+    admission admit_while_open(time_point now);
+    admission admit_while_half_open(time_point now);
+    void count_while_closed(bool failed, bool slow, time_point now);
+    void count_trial(bool failed, bool slow, time_point now);
+
+    void trip(time_point now);
+    void enter(circuit_state, time_point mark = {});
+
+    circuit_rules const& rules_;
+    circuit& circuit_;
+    word* window_;
+};
+
 /// The breaker's decisions: a plain value, told the time, with no lock and no clock. Not thread-safe.
 ///
 /// Semantics: every state change starts a new *generation* and clears every count. A call belongs to the
@@ -143,81 +252,42 @@ class circuit_breaker
 {
 public:
     /// \throws invalid_options
-    explicit circuit_breaker(circuit_breaker_options);
+    explicit circuit_breaker(circuit_breaker_options options)
+        : rules_(std::make_shared<circuit_rules const>(std::move(options))),
+          window_(rules_->words())
+    {}
 
     /// May a call go in now? An open circuit whose period is over becomes half-open here, and nowhere else.
-    admission admit(time_point now);
+    admission admit(time_point now) { return control().admit(now); }
 
     /// The call that was granted `pass` ended. Returns whether its outcome was counted.
-    bool settle(grant pass, verdict, time_point now);
+    bool settle(grant pass, verdict v, time_point now) { return control().settle(pass, v, now); }
 
     /// Refuse everything until `force_close`.
-    void force_open(time_point now);
+    void force_open(time_point) { control().force_open(); }
     /// Start anew, closed, with nothing counted.
-    void force_close(time_point now);
+    void force_close(time_point) { control().force_close(); }
 
-    /// Whether the time is of no matter while the circuit is closed: neither the window nor what counts as
-    /// slow depends on it. Then only the call that opens the circuit must tell the time.
-    bool is_timeless() const noexcept;
-    /// Whether the next success cannot open the circuit, nor decide a trial.
-    bool is_safe_from_success() const noexcept;
+    bool is_timeless() const noexcept { return rules_->is_timeless(); }
+    bool is_safe_from_success() const noexcept { return view().is_safe_from_success(); }
+    bool is_unmoved_by_success() const noexcept { return view().is_unmoved_by_success(); }
 
-    circuit_state state() const noexcept;
-    std::uint64_t generation() const noexcept { return generation_; }
-    circuit_breaker_options const& options() const noexcept { return options_; }
+    circuit_state state() const noexcept { return circuit_.state; }
+    /// When an open circuit lets trial calls in. `nullopt`: it is not open.
+    std::optional<time_point> opens_until() const noexcept { return circuit_.opens_until(); }
+    std::uint64_t generation() const noexcept { return circuit_.generation; }
+    circuit_breaker_options const& options() const noexcept { return rules_->options(); }
 
     /// What the breaker looks like at `now`. Looking changes nothing.
-    circuit_breaker_snapshot snapshot(time_point now) const;
+    circuit_breaker_snapshot snapshot(time_point now) const { return view().snapshot(now); }
 
 private:
-    struct closed
-    {};
-    struct open
-    {
-        time_point until;
-    };
-    struct half_open
-    {
-        time_point since;
-        std::size_t in_flight = 0;
-        tally trials{};
-    };
-    struct forced_open
-    {};
+    circuit_control control() noexcept { return {*rules_, circuit_, window_.data()}; }
+    circuit_view view() const noexcept { return {*rules_, circuit_, window_.data()}; }
 
-    /// Counts failures in a row.
-    struct failure_run
-    {
-        std::size_t length = 0;
-    };
-
-    admission admit_while(closed&, time_point now);
-    admission admit_while(open&, time_point now);
-    admission admit_while(half_open&, time_point now);
-    admission admit_while(forced_open&, time_point now);
-
-    void count_while_closed(bool failed, bool slow, time_point now);
-    void count_trial(half_open&, bool failed, bool slow, time_point now);
-    void judge_trials(tally const&, time_point now);
-
-    bool too_many(tally const&) const noexcept;
-    bool over_a_limit(tally const&) const noexcept;
-    std::size_t needed_calls() const noexcept;
-    bool is_consecutive() const noexcept { return std::holds_alternative<failure_run>(window_); }
-
-    void trip(time_point now);
-    void become_closed();
-    template <class State>
-    void enter(State);
-    duration open_period() const noexcept;
-
-    circuit_breaker_options options_;
-    std::uint64_t failure_limit_; ///< In billionths; above a billion is "off".
-    std::uint64_t slow_limit_;
-    std::variant<closed, open, half_open, forced_open> state_ = closed{};
-    std::variant<bucket_ring, outcome_ring, failure_run> window_;
-    std::uint64_t generation_ = 1;
-    std::uint32_t openings_ = 0; ///< Since the circuit was last closed.
+    std::shared_ptr<circuit_rules const> rules_;
+    circuit circuit_;
+    std::vector<word> window_;
 };
 
 } // namespace policy

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -13,9 +14,46 @@ namespace {
 
 using namespace keel;
 using namespace std::chrono_literals;
-using policy::bucket_ring;
-using policy::outcome_ring;
 using policy::tally;
+
+/// A window together with the words that its contents lie in.
+template <class Window>
+class owning
+{
+public:
+    template <class... Described>
+    explicit owning(Described... by) : window_(by...),
+                                       words_(window_.words())
+    {}
+
+    void clear() { window_.clear(words_.data()); }
+    template <class... Outcome>
+    void add(Outcome... what)
+    {
+        window_.add(words_.data(), what...);
+    }
+    template <class... Now>
+    tally sum(Now... now) const
+    {
+        return window_.sum(words_.data(), now...);
+    }
+    bool is_full() const { return window_.is_full(words_.data()); }
+    std::size_t length() const { return window_.length(words_.data()); }
+    std::size_t words() const { return words_.size(); }
+
+private:
+    Window window_;
+    std::vector<policy::word> words_;
+};
+
+using bucket_ring = owning<policy::bucket_ring>;
+using failure_run = owning<policy::failure_run>;
+
+class outcome_ring : public owning<policy::outcome_ring>
+{
+public:
+    explicit outcome_ring(std::size_t size, bool with_slow = true) : owning(size, with_slow) {}
+};
 
 struct outcome
 {
@@ -126,6 +164,41 @@ TEST(outcome_ring, equals_the_last_outcomes_of_a_list_of_all)
             ASSERT_EQ(ring.sum(), naive.last(size)) << "size " << size << ", step " << i;
         }
     }
+}
+
+TEST(outcome_ring, without_interest_in_slow_calls_it_forgets_them_and_takes_half_the_room)
+{
+    outcome_ring ring(100, false);
+    EXPECT_EQ(ring.words(), 3U) << "one of counts, two of bits";
+    EXPECT_EQ(outcome_ring(100).words(), 6U);
+    for (int i = 0; i < 150; ++i) ring.add(i < 75, true);
+    EXPECT_EQ(ring.sum(), (tally{100, 25, 0}));
+}
+
+TEST(outcome_ring, is_full_once_it_has_as_many_outcomes_as_it_keeps)
+{
+    outcome_ring ring(2);
+    ring.add(false, false);
+    EXPECT_FALSE(ring.is_full());
+    ring.add(false, false);
+    EXPECT_TRUE(ring.is_full());
+    ring.add(false, false);
+    EXPECT_TRUE(ring.is_full());
+    ring.clear();
+    EXPECT_FALSE(ring.is_full());
+}
+
+TEST(failure_run, counts_failures_in_a_row)
+{
+    failure_run run;
+    run.add(true);
+    run.add(true);
+    EXPECT_EQ(run.length(), 2U);
+    run.add(false);
+    EXPECT_EQ(run.length(), 0U);
+    run.add(true);
+    run.clear();
+    EXPECT_EQ(run.length(), 0U);
 }
 
 TEST(outcome_ring, holds_a_million_outcomes)

@@ -4,7 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+
+// A window is described once, for all circuits that go by the same rules. What it holds for one of them lies
+// in words that the owner of the circuit keeps, `words()` of them, and hands in at each call; cleared, and so
+// valid, once they are zero.
 
 namespace keel::policy {
 
@@ -20,22 +23,29 @@ struct tally
     friend bool operator==(tally const&, tally const&) = default;
 };
 
-/// The last `size` outcomes. Two bits each.
+/// Where the contents of a window lie.
+using word = std::uint64_t;
+
+/// The last `size` outcomes, up to a million. A bit each, and one more where slow calls are of interest.
 class outcome_ring
 {
 public:
-    explicit outcome_ring(std::size_t size);
+    outcome_ring(std::size_t size, bool with_slow) noexcept;
 
-    void add(bool failed, bool slow);
-    void clear();
-    tally const& sum() const noexcept { return sum_; }
+    std::size_t words() const noexcept { return first_bits() + planes() * words_for_bits(); }
+    void clear(word*) const noexcept;
+    /// Without interest in slow calls, `slow` is forgotten.
+    void add(word*, bool failed, bool slow) const noexcept;
+    tally sum(word const*) const noexcept;
+    bool is_full(word const*) const noexcept;
 
 private:
+    std::size_t planes() const noexcept { return with_slow_ ? 2 : 1; }
+    std::size_t first_bits() const noexcept { return planes(); } // a word of counts before each plane of bits
+    std::size_t words_for_bits() const noexcept;
+
     std::size_t size_;
-    std::size_t next_ = 0;
-    tally sum_{};
-    std::vector<std::uint64_t> failed_;
-    std::vector<std::uint64_t> slow_;
+    bool with_slow_;
 };
 
 /// The outcomes of the last `size` of time, in `buckets` slices aligned to time 0: the current slice and the
@@ -43,18 +53,26 @@ private:
 class bucket_ring
 {
 public:
-    bucket_ring(duration size, std::size_t buckets);
+    bucket_ring(duration size, std::size_t buckets) noexcept : size_(size), buckets_(buckets) {}
 
-    void add(bool failed, bool slow, time_point now);
-    void clear();
-    tally sum(time_point now) const noexcept;
+    std::size_t words() const noexcept;
+    void clear(word*) const noexcept;
+    void add(word*, bool failed, bool slow, time_point now) const noexcept;
+    tally sum(word const*, time_point now) const noexcept;
 
 private:
-    bool current(std::int64_t slice, std::int64_t now_slice) const noexcept;
-
     duration size_;
-    std::int64_t newest_ = 0;
-    std::vector<tally> buckets_;
+    std::size_t buckets_;
+};
+
+/// How many failures there have been in a row.
+class failure_run
+{
+public:
+    static constexpr std::size_t words() noexcept { return 1; }
+    static void clear(word* at) noexcept { *at = 0; }
+    static void add(word* at, bool failed) noexcept { *at = failed ? *at + 1 : 0; }
+    static std::size_t length(word const* at) noexcept { return *at; }
 };
 
 } // namespace keel::policy
