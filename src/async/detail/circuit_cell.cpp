@@ -44,7 +44,7 @@ void circuit_reporter::changed(circuit_transition change) const noexcept
         } catch (...) { // a listener must not be able to break the call that caused the change
         }
     }
-    if (auto* const to = own_ ? own_ : visit_.observer)
+    if (auto* const to = own_ ? own_ : visit_.from.observer)
         telemetry::emit(to, telemetry::circuit_changed{by(), to_string(change.from), to_string(change.to)});
 }
 
@@ -55,12 +55,12 @@ void circuit_reporter::was_reset() const noexcept
 
 void circuit_reporter::ignored() const noexcept
 {
-    if (auto* const to = own_ ? own_ : visit_.observer) telemetry::emit(to, telemetry::circuit_ignored{by()});
+    if (auto* const to = own_ ? own_ : visit_.from.observer) telemetry::emit(to, telemetry::circuit_ignored{by()});
 }
 
 void circuit_reporter::refused(admission const& answer) const noexcept
 {
-    if (!own_ || !visit_.pipeline.empty()) return;
+    if (!own_ || !visit_.from.pipeline.empty()) return;
     auto const wait = answer.at ? std::optional(saturating_sub(*answer.at, visit_.now())) : std::nullopt;
     telemetry::emit(own_, telemetry::rejected{by(), answer.why, wait});
 }
