@@ -311,6 +311,18 @@ TEST_F(real_time, what_cannot_be_posted_rings_later_and_in_its_turn)
     EXPECT_EQ(source_.armed(), 0u);
 }
 
+TEST_F(real_time, what_cannot_be_posted_rings_later_though_nothing_else_is_armed)
+{
+    auto refusals = 1;
+    asio::any_io_executor const short_of_memory = refusing_executor(context_.get_executor(), &refusals);
+    auto rung = 0;
+    bell only(short_of_memory, [&] { ++rung; });
+    source_.arm(only, source_.now(), source_.now());
+    EXPECT_THROW(run(), std::bad_alloc);
+    EXPECT_TRUE(run());
+    EXPECT_EQ(rung, 1);
+}
+
 TEST_F(real_time, what_could_not_be_posted_can_be_disarmed)
 {
     auto refusals = 1;
