@@ -5,6 +5,7 @@
 #include <keel/core/time.hpp>
 #include <keel/core/waiter.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -110,7 +111,7 @@ private:
     void dequeue(waiter&);
     void let_in(time_point now, waiter_list& granted);
     /// None while a bulkhead that was made smaller holds more than it now admits.
-    std::size_t free() const noexcept { return running_ < max_concurrent_ ? max_concurrent_ - running_ : 0; }
+    std::size_t free() const noexcept { return max_concurrent_ - std::min(running_, max_concurrent_); }
     admission go_in(time_point now, std::uint32_t weight);
 
     bulkhead_options options_;

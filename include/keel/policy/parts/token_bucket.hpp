@@ -51,8 +51,8 @@ private:
 
     credits level_at(time_point now) const
     {
-        if (now <= updated_) return level_;
-        return std::min(full_, level_ + credits{saturating_sub(now, updated_).count()} * tokens_);
+        auto const elapsed = std::max(duration::zero(), saturating_sub(now, updated_));
+        return std::min(full_, level_ + credits{elapsed.count()} * tokens_);
     }
     void set_level(credits level, time_point now)
     {
