@@ -3,36 +3,23 @@
 #include "keyed.hpp"
 #include "subjects.hpp"
 
-#include <unordered_map>
-
 namespace bench {
 namespace {
-
-/// The one place that knows how breakers are kept by name.
-class family
-{
-public:
-    explicit family(std::vector<std::string> const& names)
-    {
-        for (auto const& name : names) breakers_.try_emplace(name, breaker());
-    }
-
-    keel::circuit_breaker const& at(std::string const& name) const { return breakers_.find(name)->second; }
-
-private:
-    std::unordered_map<std::string, keel::circuit_breaker> breakers_;
-};
 
 void breakers(benchmark::State& state, std::size_t n)
 {
     auto const now = keel::steady_now();
-    keyed(
-        state, n, [](auto const& names) { return family(names); },
-        [now](family const& all, std::string const& name) {
-            auto permit = all.at(name).try_acquire(now);
-            benchmark::DoNotOptimize(permit);
-            permit.settle(keel::verdict::success, now);
-        });
+    auto const fill = [&](auto const& names) {
+        keel::circuit_breaker_registry all{
+            {.breaker = {.window = keel::count_window{.size = 100}}, .max_entries = n}};
+        for (auto const& name : names) all.try_acquire(name, now).settle(keel::verdict::ignored, now);
+        return all;
+    };
+    keyed(state, n, fill, [now](keel::circuit_breaker_registry const& all, std::string const& name) {
+        auto permit = all.try_acquire(name, now);
+        benchmark::DoNotOptimize(permit);
+        permit.settle(keel::verdict::success, now);
+    });
 }
 
 [[maybe_unused]] bool const added = [] {

@@ -6,6 +6,7 @@
 #include <keel/telemetry/sink.hpp>
 
 #include <memory>
+#include <utility>
 
 namespace keel {
 
@@ -40,8 +41,11 @@ public:
     std::shared_ptr<gate> as_gate() const;
 
 private:
+    friend class circuit_breaker_registry;
     class cell;
     class own_cell;
+
+    explicit circuit_breaker(std::shared_ptr<cell> c) noexcept : cell_(std::move(c)) {}
 
     std::shared_ptr<cell> cell_;
 };

@@ -39,7 +39,8 @@ enum class errc
     operation_not_owned = 10,
     /// The limited executor runs as many functions as it may, and its queue is full.
     queue_full = 11,
-    /// Every pipeline that the registry may hold is in use, so there is no room for another key's.
+    /// Every pipeline or circuit breaker that the registry may hold is in use, so there is no room for
+    /// another key's.
     registry_full = 12,
     /// The context is being stopped (`graceful_stop`): the call was refused, or ended.
     shutting_down = 13,

@@ -17,7 +17,7 @@ public:
     part_description describe() const final;
     verdict narrow(verdict, failure const&) const final;
     /// What a closed circuit remembers of long ago is no loss.
-    std::string_view state_to_keep(time_point) const noexcept final;
+    std::string_view state_to_keep(time_point) const noexcept override;
 
     virtual circuit_breaker_options const& options() const noexcept = 0;
     virtual circuit_state state() const noexcept = 0;
