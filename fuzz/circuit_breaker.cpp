@@ -197,8 +197,9 @@ private:
         }
         if (what == verdict::success && !slow && breaker_.is_unmoved_by_success()) {
             auto after = breaker_;
-            law(after.settle(pass, what, time_.now()) &&
-                    same(after.snapshot(time_.now()), breaker_.snapshot(time_.now())),
+            law(after.settle(pass, what, time_.now()) == (pass.generation == generation_),
+                "a success that moves nothing is counted unless it is stale");
+            law(same(after.snapshot(time_.now()), breaker_.snapshot(time_.now())),
                 "a success that moves nothing leaves everything as it looks");
         }
         if (!breaker_.is_timeless() || state_ != circuit_state::closed) return;
