@@ -4,6 +4,8 @@
 #include <keel/policy/retry.hpp>
 
 #include <exception>
+#include <string>
+#include <string_view>
 
 namespace keel_get {
 
@@ -25,10 +27,11 @@ ending ending_of_answer(example::response const& answer)
     return {exit_code::bad_status, "the server answered with status " + std::to_string(answer.status)};
 }
 
-ending ending_of_timeout(std::string const& policy, limits const& given)
+ending ending_of_timeout(std::string_view policy, limits const& given)
 {
     auto const limit = policy == "timeout" ? given.call : given.attempt;
-    return {exit_code::failed, "no answer within " + keel::to_string(limit) + " (--" + policy + ')'};
+    return {exit_code::failed,
+            "no answer within " + keel::to_string(limit) + " (--" + std::string(policy) + ')'};
 }
 
 } // namespace

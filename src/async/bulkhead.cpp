@@ -125,15 +125,16 @@ private:
     admission ask(visit const& v, waiter_list& expired)
     {
         if (!v.waiter || machine_.has_room(v.weight)) return machine_.admit(time_for(v), expired, v.weight);
-        auto const now = v.now();
-        if (auto const& most = machine_.options().max_wait)
-            v.waiter->deadline = std::min(v.waiter->deadline, saturating_add(now, *most));
+        auto const& most = machine_.options().max_wait;
+        auto const is_patient = !most && v.waiter->deadline == time_point::max();
+        auto const now = is_patient ? time_for(v) : v.now();
+        if (most) v.waiter->deadline = std::min(v.waiter->deadline, saturating_add(now, *most));
         v.waiter->weight = v.weight;
         return machine_.admit(now, *v.waiter, expired);
     }
 
-    /// While nobody waits, no decision depends on the time.
-    time_point time_for(visit const& v) const { return machine_.is_queue_empty() ? time_point{} : v.now(); }
+    /// While nobody waits, or all who do are patient, no decision depends on the time.
+    time_point time_for(visit const& v) const { return machine_.is_timeless() ? time_point{} : v.now(); }
 
     static void hand_over(policy::bulkhead::turns turns)
     {

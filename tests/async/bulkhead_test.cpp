@@ -138,7 +138,7 @@ public:
     mutable int asked = 0;
 };
 
-TEST(bulkhead_handle, asks_for_the_time_only_when_somebody_waits)
+TEST(bulkhead_handle, asks_for_the_time_only_when_somebody_waits_who_has_a_deadline)
 {
     boost::asio::io_context context;
     counted_clock const clock(context);
@@ -152,6 +152,10 @@ TEST(bulkhead_handle, asks_for_the_time_only_when_somebody_waits)
 
     queued_call waiting;
     moment full(clock);
+    EXPECT_EQ(gate->admit({.now = full, .waiter = &waiting}).what, admission::kind::wait_turn);
+    EXPECT_EQ(clock.asked, 0);
+    EXPECT_TRUE(gate->withdraw(waiting));
+    waiting.deadline = t0 + 1s;
     EXPECT_EQ(gate->admit({.now = full, .waiter = &waiting}).what, admission::kind::wait_turn);
     EXPECT_EQ(clock.asked, 1);
     EXPECT_TRUE(gate->withdraw(waiting));

@@ -2,6 +2,8 @@
 
 #include "support/world.hpp"
 
+#include <vector>
+
 namespace keel {
 namespace {
 
@@ -245,6 +247,29 @@ TEST(retry_in_a_pipeline, gives_the_value_back_that_the_classifier_calls_a_failu
     EXPECT_EQ(end.value(), 503);
     EXPECT_EQ(end.attempts(), 2U);
     EXPECT_EQ(end.report().verdict, verdict::failure);
+}
+
+TEST(retry_in_a_pipeline, gives_the_last_value_back_when_its_budget_is_spent_during_the_pause)
+{
+    simulation world;
+    retry_budget const budget{{.kind = success_bucket{.size = 1, .deposit = 0}}};
+    pipeline const p{retry{retry_every(10ms, 2), budget},
+                     classifier{[](int const& s) { return s < 500 ? verdict::success : verdict::failure; }}};
+    scripted<int> op;
+    op.returns(503);
+    auto ends = std::vector<outcome<int>>();
+    auto const call = [](pipeline through, scripted<int> work,
+                         std::vector<outcome<int>>* to) -> asio::awaitable<void> {
+        to->push_back(co_await through.run(work));
+    };
+
+    auto const first = world.start(call(p, op, &ends));
+    auto const second = world.start(call(p, op, &ends));
+    world.drain();
+
+    ASSERT_EQ(ends.size(), 2U);
+    for (auto const& end : ends) EXPECT_TRUE(end.has_value()) << "after " << end.attempts() << " attempts";
+    EXPECT_EQ(ends[0].attempts() + ends[1].attempts(), 3U) << "one of them has got the only retry";
 }
 
 TEST(retry_in_a_pipeline, does_not_come_back_earlier_than_a_long_hint_allows)

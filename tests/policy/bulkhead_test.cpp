@@ -488,7 +488,6 @@ TEST(bulkhead, a_call_heavier_than_the_bulkhead_never_queues)
 TEST(bulkhead, has_room_for_whom_it_would_let_in_at_once)
 {
     auto b = of(3, 1);
-    EXPECT_TRUE(b.is_queue_empty());
     EXPECT_TRUE(b.has_room(3));
     EXPECT_FALSE(b.has_room(4));
     auto const first = ask(b);
@@ -497,10 +496,8 @@ TEST(bulkhead, has_room_for_whom_it_would_let_in_at_once)
     waiter heavy;
     heavy.weight = 3;
     EXPECT_EQ(ask(b, heavy), admission::queued());
-    EXPECT_FALSE(b.is_queue_empty());
     EXPECT_FALSE(b.has_room(1));
     b.settle(first.pass, at(1s));
-    EXPECT_TRUE(b.is_queue_empty());
     EXPECT_FALSE(b.has_room(1));
 }
 
@@ -586,6 +583,24 @@ TEST(bulkhead, shrinking_ends_the_wait_of_whom_it_can_never_hold)
     EXPECT_EQ(members(turns.expired), row{&heavy});
     EXPECT_EQ(members(turns.granted), row{&light});
     EXPECT_FALSE(heavy.granted);
+}
+
+TEST(bulkhead, needs_the_time_only_while_somebody_waits_who_has_a_deadline)
+{
+    auto b = of(1, 2);
+    EXPECT_TRUE(b.is_timeless());
+    auto const first = ask(b);
+    waiter patient;
+    EXPECT_EQ(ask(b, patient), admission::queued());
+    EXPECT_TRUE(b.is_timeless());
+    waiter hurried;
+    hurried.deadline = at(5s);
+    EXPECT_EQ(ask(b, hurried), admission::queued());
+    EXPECT_FALSE(b.is_timeless());
+    b.settle(first.pass, at(1s));
+    EXPECT_FALSE(b.is_timeless());
+    EXPECT_TRUE(b.withdraw(hurried));
+    EXPECT_TRUE(b.is_timeless());
 }
 
 } // namespace

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <iosfwd>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,6 +49,12 @@ public:
     bool empty() const noexcept { return name_.empty(); }
 
     friend bool operator==(policy_name const& a, std::string_view b) noexcept { return a.name_ == b; }
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        policy_name const& n)
+    {
+        return out << n.name_;
+    }
 
 private:
     std::shared_ptr<void const> keeps_;

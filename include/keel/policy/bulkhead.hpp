@@ -86,7 +86,8 @@ public:
 
     /// Whether a call of this weight would go in at once.
     bool has_room(std::uint32_t weight) const noexcept { return queue_.empty() && fits(weight, free()); }
-    bool is_queue_empty() const noexcept { return queue_.empty(); }
+    /// Whether nobody who waits has a deadline.
+    bool is_timeless() const noexcept { return queue_.empty() || earliest_ == time_point::max(); }
 
     /// Whether a call of this weight may go in where nobody waits and so many units are free.
     static constexpr bool fits(std::uint32_t weight, std::size_t free) noexcept

@@ -11,12 +11,12 @@ namespace keel::detail {
 
 thread_local constinit hand_over* hand_over::innermost = nullptr;
 
-hand_over::hand_over(parking& giver) noexcept
-    : giver_(giver),
-      outer_(innermost),
-      collector_(outer_ && &outer_->giver_.context() == &giver.context() ? outer_->collector_ : this)
+/// The outermost of this context.
+hand_over& hand_over::collector() noexcept
 {
-    innermost = this;
+    auto* it = this;
+    while (it->outer_ && &it->outer_->giver_.context() == &giver_.context()) it = it->outer_;
+    return *it;
 }
 
 // Both must be on the context's own executor: then what the giver's thread does is done there.
@@ -24,7 +24,7 @@ bool hand_over::collect(parking& p) noexcept
 {
     if (!innermost || &innermost->giver_.context() != &p.context()) return false;
     if (!p.is_plain() || !innermost->giver_.is_plain()) return false;
-    auto& in = *innermost->collector_;
+    auto& in = innermost->collector();
     p.next_woken_ = nullptr;
     (in.last_ ? in.last_->next_woken_ : in.first_) = &p;
     in.last_ = &p;

@@ -2,15 +2,12 @@
 
 #include <keel/pipeline/detail/call.hpp>
 
-#include <keel/async/detail/hand_over.hpp>
-
 #include <algorithm>
 
 namespace keel::detail {
 
 call::action call::next(asio::cancellation_state const& state)
 {
-    hand_over const places(*this);
     note(state);
     go_on_after_wait();
     for (;;) {

@@ -217,6 +217,7 @@ inline call::action call::end_call()
 
 call::action call::walk_out()
 {
+    hand_over const places(*this);
     while (stage_ == stage::outward) {
         if (index_ == 0) return end_call();
         --index_;
@@ -243,7 +244,6 @@ void call::come_out(asio::cancellation_state state)
 
 call::action call::next_after_success(asio::cancellation_state const& state)
 {
-    hand_over const places(*this);
     come_out(state);
     cut_short_ = false;
     expired_ = nobody;

@@ -251,7 +251,7 @@ std::vector<std::size_t> fill_and_queue(scene& s, std::size_t most)
     return queue;
 }
 
-std::string quoted(std::string const& text) { return '"' + text + '"'; }
+std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
 
 std::string describe(call_end const& e)
 {

@@ -16,6 +16,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -180,7 +181,7 @@ private:
 /// Takes every permit and lets calls queue: their numbers. \throws exemption when nobody ever waits there
 std::vector<std::size_t> fill_and_queue(scene&, std::size_t most = 6);
 
-std::string quoted(std::string const&);
+std::string quoted(std::string_view);
 std::string describe(call_end const&);
 
 error_code some_error();

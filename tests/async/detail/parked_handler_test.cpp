@@ -53,7 +53,7 @@ private:
 
 TEST(parked_handler, holds_nothing_at_first)
 {
-    parked_handler const empty;
+    parked_handler const empty{};
     EXPECT_FALSE(empty);
 }
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <new>
 
 namespace keel::detail {
 
@@ -11,11 +14,74 @@ namespace keel::detail {
 /// A thread keeps a bounded number of blocks of each size, until it ends. A block may be freed on another
 /// thread than it was allocated on. Off where Asio's recycling is off, for address sanitizers cannot see
 /// through it.
-struct frame_pool
+class frame_pool
 {
+public:
     /// \throws std::bad_alloc
-    static void* allocate(std::size_t size);
-    static void deallocate(void* block, std::size_t size) noexcept;
+    static void* allocate(std::size_t size)
+    {
+#ifndef BOOST_ASIO_DISABLE_SMALL_BLOCK_RECYCLING
+        auto const of = class_of(size);
+        if (of < classes) {
+            auto& s = own.of_size[of];
+            if (auto* const block = s.first) {
+                s.first = block->next;
+                --s.kept;
+                return block;
+            }
+            size = (of + 1) * granule;
+        }
+#endif
+        return ::operator new(size);
+    }
+
+    static void deallocate(void* block, [[maybe_unused]] std::size_t size) noexcept
+    {
+#ifndef BOOST_ASIO_DISABLE_SMALL_BLOCK_RECYCLING
+        auto const of = class_of(size);
+        if (of < classes && (own.is_watched || watch())) {
+            auto& s = own.of_size[of];
+            if (s.kept < most_kept) {
+                s.first = new (block) free_block{s.first};
+                ++s.kept;
+                return;
+            }
+        }
+#endif
+        ::operator delete(block);
+    }
+
+private:
+    static constexpr std::size_t granule = 64;
+    static constexpr std::size_t classes = 64; ///< Up to 4 KiB.
+    static constexpr std::uint16_t most_kept = 256;
+
+    struct free_block
+    {
+        free_block* next;
+    };
+    struct stack
+    {
+        free_block* first;
+        std::uint16_t kept;
+    };
+
+    // Trivial, so that it may be used while other things of the thread are being destroyed, and needs no
+    // check.
+    struct stacks
+    {
+        std::array<stack, classes> of_size;
+        bool is_watched; ///< They will be freed when the thread ends.
+        bool is_over;    ///< They have been.
+    };
+
+    class end_of_thread;
+
+    static std::size_t class_of(std::size_t size) noexcept { return (size - 1) / granule; }
+    /// Sees to it that the blocks are freed. False: the thread is at its end.
+    static bool watch() noexcept;
+
+    static thread_local constinit stacks own;
 };
 
 /// Lets `new T` and `delete` use the pool.

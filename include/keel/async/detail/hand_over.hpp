@@ -15,7 +15,7 @@ class parking;
 class hand_over
 {
 public:
-    explicit hand_over(parking& giver) noexcept;
+    explicit hand_over(parking& giver) noexcept : giver_(giver), outer_(innermost) { innermost = this; }
     hand_over(hand_over const&) = delete;
     hand_over& operator=(hand_over const&) = delete;
     ~hand_over()
@@ -28,6 +28,7 @@ public:
     static bool collect(parking&) noexcept;
 
 private:
+    hand_over& collector() noexcept;
     void continue_them() noexcept;
     parking* take_first() noexcept;
 
@@ -35,7 +36,6 @@ private:
 
     parking& giver_;
     hand_over* const outer_;
-    hand_over* const collector_; ///< The outermost of this context.
     parking* first_ = nullptr;
     parking* last_ = nullptr;
 };

@@ -300,8 +300,8 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
 
     auto to_do = c.next(here.cancellation());
     while (to_do != call::action::finish) {
-        value.reset();
-        std::optional<asio::awaitable<T>> work; // unless it is the operation in this frame
+        if (to_do != call::action::park) value.reset(); // a pause may end with the last attempt's value
+        std::optional<asio::awaitable<T>> work;         // unless it is the operation in this frame
         if (to_do == call::action::start || to_do == call::action::supervise) {
             work = begin<T>(c, operation, value);
             if (!work) {
