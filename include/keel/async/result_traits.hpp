@@ -2,8 +2,6 @@
 
 #include <keel/core/error.hpp>
 
-#include <boost/system/result.hpp>
-
 #include <system_error>
 #include <tuple>
 #include <type_traits>
@@ -13,6 +11,12 @@
 #ifdef __cpp_lib_expected
 #include <expected>
 #endif
+
+// Whoever returns one has included it; a unit that does not is spared a large header.
+namespace boost::system {
+template <class T, class E>
+class result;
+}
 
 namespace keel {
 

@@ -1,8 +1,36 @@
 #include <keel/async/detail/attempt.hpp>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+
+#include <exception>
+#include <memory>
 #include <utility>
 
 namespace keel::detail {
+
+/// The completion handler of the spawned coroutine. Owns the state, and with it the scope, whose signal must
+/// outlive the coroutine's last step and not only its body.
+class attempt_base::end
+{
+public:
+    explicit end(std::shared_ptr<attempt_base> of) : of_(std::move(of)) {}
+    end(end&&) noexcept = default;
+    end& operator=(end&&) = delete;
+    ~end();
+
+    void operator()(std::exception_ptr);
+
+private:
+    std::shared_ptr<attempt_base> of_;
+};
+
+void attempt_base::spawn(std::shared_ptr<attempt_base> self, asio::awaitable<void> body)
+{
+    auto const executor = self->scope_->executor;
+    auto const root = self->scope_->root.slot();
+    asio::co_spawn(executor, std::move(body), asio::bind_cancellation_slot(root, end(std::move(self))));
+}
 
 void attempt_base::cancel()
 {

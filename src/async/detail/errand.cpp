@@ -2,10 +2,27 @@
 
 #include <keel/async/detail/runtime.hpp>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 
+#include <exception>
+#include <utility>
+
 namespace keel::detail {
+
+/// The completion handler of the operation's root coroutine; owns its scope.
+class errand_base::end
+{
+public:
+    end(bearer who, scope_lease where) : who_(std::move(who)), where_(std::move(where)) {}
+    void operator()(std::exception_ptr const&) { auto const over = std::move(who_); }
+
+private:
+    bearer who_;
+    scope_lease where_;
+};
 
 // Under the lock: whoever waits withdraws under it too, so here it is still alive. `wake` only posts.
 void errand_base::finish() noexcept
@@ -51,7 +68,9 @@ void errand_base::bearer::begin(asio::any_io_executor const& strand) &&
     }
     lease->context = std::move(errand.context_);
     auto& where = *lease;
-    errand.spawn(where.executor, where, end(std::move(*this), std::move(lease)));
+    auto const slot = where.root.slot();
+    asio::co_spawn(where.executor, errand.body(),
+                   asio::bind_cancellation_slot(slot, end(std::move(*this), std::move(lease))));
 }
 
 void errand_wait::dropped() noexcept

@@ -3,6 +3,7 @@
 #include <keel/async/detail/hand_over.hpp>
 #include <keel/async/detail/live_calls.hpp>
 #include <keel/async/detail/parking.hpp>
+#include <keel/async/detail/scope_pool.hpp>
 
 #include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/execution/context.hpp>
@@ -12,6 +13,7 @@
 #include <atomic>
 #include <cstddef>
 #include <exception>
+#include <random>
 #include <utility>
 
 namespace keel::detail {
@@ -32,12 +34,19 @@ thread_local constinit remembered last;
 
 } // namespace
 
+/// Kept out of the header, for `<random>` is a large one.
+class random_engine : public std::mt19937_64
+{
+public:
+    using std::mt19937_64::mt19937_64;
+};
+
 asio::execution_context::id runtime::id;
 
 runtime::runtime(asio::execution_context& context)
     : service(context),
       time_(time_source::of(context)),
-      random_(std::random_device{}()),
+      random_(std::make_unique<random_engine>(std::random_device{}())),
       scopes_(std::make_shared<scope_pool>(*this))
 {}
 
@@ -69,13 +78,13 @@ void runtime::keep_track_of_calls()
 chance runtime::draw()
 {
     std::lock_guard lock(mutex_);
-    return chance::from_bits(random_());
+    return chance::from_bits((*random_)());
 }
 
 void runtime::seed(std::uint64_t value)
 {
     std::lock_guard lock(mutex_);
-    random_.seed(value);
+    random_->seed(value);
 }
 
 // One that is woken before it has parked stays where it is.

@@ -2,6 +2,7 @@
 
 #include <keel/async/detail/runtime.hpp>
 #include <keel/async/detail/scope_executor.hpp>
+#include <keel/async/detail/scope_pool.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/strand.hpp>
@@ -89,6 +90,11 @@ scope_lease::scope_lease(std::shared_ptr<scope_pool> from, asio::any_io_executor
       held_(&pool_->take())
 {
     held_->executor = in_scope(executor, ref());
+}
+
+scope_lease::~scope_lease()
+{
+    if (pool_) pool_->put_back(*held_);
 }
 
 void scope_pool::put_back(scope& used) noexcept

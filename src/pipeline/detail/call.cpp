@@ -1,5 +1,7 @@
 #include <keel/pipeline/detail/call.hpp>
 
+#include <keel/async/detail/live_calls.hpp>
+
 #include <boost/asio/error.hpp>
 
 #include <algorithm>
@@ -71,6 +73,8 @@ void call::heed(overrides const& wanted)
     if (wanted.limit()) inherited_ = std::min(inherited_, saturating_add(now_(), *wanted.limit()));
     if (!wanted.idempotency_key().empty()) idempotency_key = &wanted.idempotency_key();
 }
+
+void call::leave_the_known() noexcept { known_to_->leave(*this); }
 
 /// Another call waits for this one, and would not finish without it.
 bool call::is_inside_another() const noexcept

@@ -8,14 +8,11 @@
 #include <keel/core/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/recycling_allocator.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include <exception>
 #include <memory>
 #include <utility>
 
@@ -56,25 +53,14 @@ protected:
     bool begin(asio::cancellation_slot own) noexcept;
     void finish() noexcept { finished_ = true; }
 
-    /// The completion handler of the spawned coroutine. Owns the state, and with it the scope, whose signal
-    /// must outlive the coroutine's last step and not only its body.
-    class end
-    {
-    public:
-        explicit end(std::shared_ptr<attempt_base> of) : of_(std::move(of)) {}
-        end(end&&) noexcept = default;
-        end& operator=(end&&) = delete;
-        ~end();
-
-        void operator()(std::exception_ptr);
-
-    private:
-        std::shared_ptr<attempt_base> of_;
-    };
+    /// Spawns the body in the scope. Compiled once for all results: a spawn is a large template.
+    static void spawn(std::shared_ptr<attempt_base> self, asio::awaitable<void> body);
 
     scope_lease scope_;
 
 private:
+    class end;
+
     parking* waiting_ = nullptr;
     bool finished_ = false;
     bool cancel_wanted_ = false;
@@ -90,8 +76,7 @@ public:
     {
         auto self =
             std::allocate_shared<attempt>(asio::recycling_allocator<attempt>(), executor, std::move(context));
-        asio::co_spawn(self->scope_->executor, body(self, std::move(work), std::move(owned)),
-                       asio::bind_cancellation_slot(self->scope_->root.slot(), end(self)));
+        spawn(self, body(self, std::move(work), std::move(owned)));
         return self;
     }
 

@@ -6,9 +6,9 @@
 #include <keel/async/detail/scope.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 
-#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -56,24 +56,15 @@ public:
     };
 
 protected:
-    /// The completion handler of the operation's root coroutine; owns its scope.
-    class end
-    {
-    public:
-        end(bearer who, scope_lease where) : who_(std::move(who)), where_(std::move(where)) {}
-        void operator()(std::exception_ptr const&) { auto const over = std::move(who_); }
-
-    private:
-        bearer who_;
-        scope_lease where_;
-    };
-
-    virtual void spawn(asio::any_io_executor const& in, scope& where, end when_over) = 0;
+    /// The operation's root coroutine.
+    virtual asio::awaitable<void> body() = 0;
 
     /// False: it was cancelled before it could begin.
     bool enter(asio::cancellation_slot own) noexcept { return where_.get()->begin(own); }
 
 private:
+    class end;
+
     void finish() noexcept;
     void cancel_here();
 

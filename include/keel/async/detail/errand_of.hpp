@@ -5,11 +5,8 @@
 #include <keel/async/detail/result_slot.hpp>
 #include <keel/async/detail/scope.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_type.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -47,11 +44,9 @@ public:
     {}
 
 private:
-    void spawn(asio::any_io_executor const& in, scope& where, errand_base::end when_over) override
+    asio::awaitable<void> body() override
     {
-        auto self = std::static_pointer_cast<errand_of>(this->shared_from_this());
-        auto const slot = where.root.slot();
-        asio::co_spawn(in, body(std::move(self)), asio::bind_cancellation_slot(slot, std::move(when_over)));
+        return body(std::static_pointer_cast<errand_of>(this->shared_from_this()));
     }
 
     static asio::awaitable<void> body(std::shared_ptr<errand_of> self)

@@ -14,11 +14,11 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <random>
 
 namespace keel::detail {
 
 class live_calls;
+class random_engine;
 class parking;
 
 /// What Keel keeps per execution context: the time source, the source of chance, and the coroutines it has
@@ -84,7 +84,7 @@ private:
 
     time_source& time_;
     std::mutex mutex_;
-    std::mt19937_64 random_;
+    std::unique_ptr<random_engine> const random_;
     std::shared_ptr<scope_pool> scopes_;
     std::unique_ptr<live_calls> calls_;
     std::atomic<live_calls*> live_{nullptr};

@@ -10,18 +10,16 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace keel::detail {
 
 namespace asio = boost::asio;
 
 class runtime;
+class scope_pool;
 
 /// A pipeline's call that is on its way in a scope: what those inside it inherit.
 struct scoped_call
@@ -121,23 +119,6 @@ struct scope_ref
     friend bool operator==(scope_ref const&, scope_ref const&) = default;
 };
 
-/// The scopes of one context. They are never freed before it, so that executors may refer to them without
-/// counting. Thread-safe.
-class scope_pool
-{
-public:
-    explicit scope_pool(runtime& home) noexcept : home_(home) {}
-
-    scope& take();
-    void put_back(scope&) noexcept;
-
-private:
-    runtime& home_;
-    std::mutex mutex_;
-    std::deque<scope> all_;
-    std::vector<scope*> free_; ///< Has room for all.
-};
-
 /// Owns a scope for one coroutine. Move-only.
 class scope_lease
 {
@@ -147,10 +128,7 @@ public:
     scope_lease(std::shared_ptr<scope_pool> from, asio::any_io_executor const& executor);
     scope_lease(scope_lease&& other) noexcept = default;
     scope_lease& operator=(scope_lease&&) = delete;
-    ~scope_lease()
-    {
-        if (pool_) pool_->put_back(*held_);
-    }
+    ~scope_lease();
 
     scope& operator*() const noexcept { return *held_; }
     scope* operator->() const noexcept { return held_; }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <keel/async/detail/attempt.hpp>
-#include <keel/async/detail/live_calls.hpp>
+#include <keel/async/detail/live_call.hpp>
 #include <keel/async/detail/parking.hpp>
 #include <keel/async/detail/scope.hpp>
 #include <keel/async/gate.hpp>
@@ -55,7 +55,7 @@ public:
     ~call()
     {
         if (stage_ != stage::finished) give_everything_back();
-        if (known_to_) known_to_->leave(*this);
+        if (known_to_) leave_the_known();
     }
 
     /// What to do now.
@@ -219,6 +219,7 @@ private:
     void tell_attempt_ended();
     void tell_call_ended();
     void give_everything_back() noexcept;
+    void leave_the_known() noexcept;
 
     action park(stage waiting, time_point until);
     rarities& rare()
