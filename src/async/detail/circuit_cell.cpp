@@ -55,7 +55,8 @@ void circuit_reporter::was_reset() const noexcept
 
 void circuit_reporter::ignored() const noexcept
 {
-    if (auto* const to = own_ ? own_ : visit_.from.observer) telemetry::emit(to, telemetry::circuit_ignored{by()});
+    if (auto* const to = own_ ? own_ : visit_.from.observer)
+        telemetry::emit(to, telemetry::circuit_ignored{by()});
 }
 
 void circuit_reporter::refused(admission const& answer) const noexcept

@@ -37,11 +37,14 @@ bool visit_scope_executor(asio::any_io_executor const& executor, Visitor visit)
            try_as(std::type_identity<asio::any_io_executor>());
 }
 
-/// Used only while no runtime has ended since, for then the scope is still there.
+/// The scope that this thread found last, and its coroutine's slot. The scope may be in use on another thread
+/// by now, so nothing of it is read but the generation. While that is the same, so is the coroutine that has
+/// the slot: its memory is the scope's signal's, which lets go of it after the generation has grown.
 struct remembered
 {
     scope_ref where{};
-    std::uint64_t at = 0;
+    asio::cancellation_slot slot{};
+    std::uint64_t at = 0; ///< If a runtime has ended since, the scope may be gone.
 };
 
 thread_local constinit remembered last{};
@@ -117,15 +120,14 @@ scope* find_scope(asio::any_io_executor const& executor, asio::cancellation_slot
     auto const named = scope_of(executor);
     auto* const found = named.get();
     if (!found || !found->is_of(slot)) return nullptr;
-    last = {named, runtime::ended()};
+    last = {named, slot, runtime::ended()};
     return found;
 }
 
 scope* recall_scope(asio::cancellation_slot const& slot) noexcept
 {
-    if (!slot.is_connected() || last.at != runtime::ended()) return nullptr;
-    auto* const found = last.where.get();
-    return found && found->is_of(slot) ? found : nullptr;
+    if (last.slot != slot || !slot.is_connected() || last.at != runtime::ended()) return nullptr;
+    return last.where.get();
 }
 
 std::optional<asio::io_context::executor_type> plain_executor(asio::any_io_executor const& executor) noexcept
