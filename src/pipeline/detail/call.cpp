@@ -57,6 +57,7 @@ call::call(std::shared_ptr<terms const> const& by, asio::any_io_executor const& 
       traced_(sink() && sink()->least_severity() == telemetry::severity::debug)
 {
     if (traced_) began_ = now_();
+    slots_ = few_.data();
     if (plan_.steps.size() > few_.size()) {
         rare().slots.resize(plan_.steps.size());
         slots_ = rare_->slots.data();

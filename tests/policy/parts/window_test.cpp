@@ -108,7 +108,7 @@ TEST(tally, adds_and_subtracts_each_count_by_itself)
 
 TEST(outcome_ring, a_life_fills_forgets_the_oldest_and_starts_anew)
 {
-    outcome_ring ring(3);
+    outcome_ring ring(3U);
     EXPECT_EQ(ring.sum(), (tally{0, 0, 0}));
     ring.add(true, false);
     ring.add(false, true);
@@ -128,7 +128,7 @@ TEST(outcome_ring, a_life_fills_forgets_the_oldest_and_starts_anew)
 
 TEST(outcome_ring, a_ring_of_one_knows_the_last_outcome)
 {
-    outcome_ring ring(1);
+    outcome_ring ring(1U);
     ring.add(true, true);
     EXPECT_EQ(ring.sum(), (tally{1, 1, 1}));
     ring.add(false, true);
@@ -137,7 +137,7 @@ TEST(outcome_ring, a_ring_of_one_knows_the_last_outcome)
 
 TEST(outcome_ring, what_was_there_before_a_clear_never_comes_back)
 {
-    outcome_ring ring(4);
+    outcome_ring ring(4U);
     for (int i = 0; i < 4; ++i) ring.add(true, true);
     ring.clear();
     for (int i = 0; i < 4; ++i) ring.add(false, false);
@@ -168,7 +168,7 @@ TEST(outcome_ring, equals_the_last_outcomes_of_a_list_of_all)
 
 TEST(outcome_ring, without_interest_in_slow_calls_it_forgets_them_and_takes_half_the_room)
 {
-    outcome_ring ring(100, false);
+    outcome_ring ring(100U, false);
     EXPECT_EQ(ring.words(), 3U) << "one of counts, two of bits";
     EXPECT_EQ(outcome_ring(100).words(), 6U);
     for (int i = 0; i < 150; ++i) ring.add(i < 75, true);
@@ -177,7 +177,7 @@ TEST(outcome_ring, without_interest_in_slow_calls_it_forgets_them_and_takes_half
 
 TEST(outcome_ring, is_full_once_it_has_as_many_outcomes_as_it_keeps)
 {
-    outcome_ring ring(2);
+    outcome_ring ring(2U);
     ring.add(false, false);
     EXPECT_FALSE(ring.is_full());
     ring.add(false, false);
@@ -211,7 +211,7 @@ TEST(outcome_ring, holds_a_million_outcomes)
 
 TEST(bucket_ring, a_life_counts_slides_and_starts_anew)
 {
-    bucket_ring ring(10s, 5); // slices of 2 s
+    bucket_ring ring(10s, 5U); // slices of 2 s
     ring.add(true, false, time_point(0s));
     ring.add(false, true, time_point(3s));
     EXPECT_EQ(ring.sum(time_point(3s)), (tally{2, 1, 1}));
@@ -231,7 +231,7 @@ TEST(bucket_ring, a_life_counts_slides_and_starts_anew)
 
 TEST(bucket_ring, looking_later_forgets_nothing_for_good)
 {
-    bucket_ring ring(10s, 10);
+    bucket_ring ring(10s, 10U);
     ring.add(true, false, time_point(1s));
     EXPECT_EQ(ring.sum(time_point(1h)), (tally{0, 0, 0}));
     EXPECT_EQ(ring.sum(time_point(2s)), (tally{1, 1, 0}));
@@ -239,7 +239,7 @@ TEST(bucket_ring, looking_later_forgets_nothing_for_good)
 
 TEST(bucket_ring, an_outcome_that_comes_with_an_earlier_time_counts_as_of_the_latest)
 {
-    bucket_ring ring(10s, 10);
+    bucket_ring ring(10s, 10U);
     ring.add(false, false, time_point(20s));
     ring.add(true, false, time_point(5s));
     EXPECT_EQ(ring.sum(time_point(20s)), (tally{2, 1, 0}));
@@ -250,7 +250,7 @@ TEST(bucket_ring, an_outcome_that_comes_with_an_earlier_time_counts_as_of_the_la
 
 TEST(bucket_ring, one_bucket_forgets_everything_at_once)
 {
-    bucket_ring ring(1s, 1);
+    bucket_ring ring(1s, 1U);
     ring.add(true, false, time_point(999ms));
     EXPECT_EQ(ring.sum(time_point(999'999'999ns)), (tally{1, 1, 0}));
     EXPECT_EQ(ring.sum(time_point(1s)), (tally{0, 0, 0}));
@@ -258,7 +258,7 @@ TEST(bucket_ring, one_bucket_forgets_everything_at_once)
 
 TEST(bucket_ring, a_long_silence_leaves_no_bucket_behind)
 {
-    bucket_ring ring(10s, 10);
+    bucket_ring ring(10s, 10U);
     for (auto at = 0s; at < 10s; at += 1s) ring.add(true, true, time_point(at));
     EXPECT_EQ(ring.sum(time_point(9s)), (tally{10, 10, 10}));
     ring.add(false, false, time_point(24h));
@@ -267,7 +267,7 @@ TEST(bucket_ring, a_long_silence_leaves_no_bucket_behind)
 
 TEST(bucket_ring, times_before_zero_count_as_zero)
 {
-    bucket_ring ring(10s, 10);
+    bucket_ring ring(10s, 10U);
     ring.add(true, false, time_point::min());
     ring.add(false, false, time_point(-1s));
     EXPECT_EQ(ring.sum(time_point(-5s)), (tally{2, 1, 0}));

@@ -242,7 +242,7 @@ private:
     scope* scope_;               ///< Null: the coroutine is in none, and what must be cut short is spawned.
     moment now_;
     visit visit_; ///< How the call shows itself to every gate.
-    slot* slots_ = few_.data();
+    slot* slots_; ///< `few_`, or the rare ones.
     std::unique_ptr<rarities> rare_;
     step_index index_ = 0;      ///< How many steps we are inside of.
     step_index owner_ = nobody; ///< The timeout that `until`, the earliest limit, belongs to.
