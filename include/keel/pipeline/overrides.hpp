@@ -60,9 +60,6 @@ public:
         return *this;
     }
 
-    /// Whether anything but `no_retry`, `weight` or `operation` was said.
-    bool wants_anything() const noexcept { return deadline_ || limit_ || !key_.empty(); }
-
     std::optional<time_point> deadline() const noexcept { return deadline_; }
     std::optional<duration> limit() const noexcept { return limit_; }
     bool may_retry() const noexcept { return may_retry_; }

@@ -62,7 +62,7 @@ call::call(std::shared_ptr<terms const> const& by, asio::any_io_executor const& 
         rare().slots.resize(plan_.steps.size());
         slots_ = rare_->slots.data();
     }
-    if (by->wanted.wants_anything()) heed(by->wanted);
+    heed(by->wanted);
     until = inherited_;
     if (known_to_ && !known_to_->join(*this, executor, is_inside_another()))
         called_off_ = caller_cancelled_ = true;
