@@ -1,4 +1,4 @@
-# --- proofs: random worlds, and interference between any two handlers (docs/proofs.md) ---------------------------
+# --- proofs (docs/proofs.md): random worlds, interference between any two handlers, memory that runs out ---------------------------
 
 set(simulation_parts book caller event_log home operation stack ticket users_policies)
 list(TRANSFORM simulation_parts PREPEND simulation/)
@@ -24,3 +24,9 @@ add_executable(keel_sweep sweep/main.cpp sweep/scene.cpp)
 target_link_libraries(keel_sweep PRIVATE keel_simulated)
 add_test(NAME sweep COMMAND keel_sweep)
 set_tests_properties(sweep PROPERTIES TIMEOUT 240 LABELS proof)
+
+add_executable(keel_memory memory/main.cpp memory/scarce.cpp sweep/scene.cpp)
+target_link_libraries(keel_memory PRIVATE keel_simulated)
+target_link_options(keel_memory PRIVATE -Wl,--wrap=aligned_alloc)
+add_test(NAME memory COMMAND keel_memory)
+set_tests_properties(memory PROPERTIES TIMEOUT 240 LABELS proof)

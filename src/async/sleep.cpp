@@ -53,6 +53,7 @@ asio::awaitable<void> sleep_until(time_point at)
     if (before.cancelled() != asio::cancellation_type::none) throw_aborted();
     auto const executor = co_await asio::this_coro::executor;
     sleeper bed(executor, detail::runtime::of(executor));
+    bed.listen(before.slot());
     bed.start(at);
     co_await bed.async_park(asio::deferred);
     if (bed.was_cancelled()) throw_aborted();

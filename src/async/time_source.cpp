@@ -1,11 +1,13 @@
 #include <keel/async/time_source.hpp>
 
 #include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <new>
 #include <utility>
 
@@ -63,10 +65,16 @@ public:
     void lengthen() noexcept { span_ = std::min(span_ * 2, duration(std::chrono::hours(1))); }
     void shorten() noexcept { span_ = shortest_span; }
 
+    /// \throws std::bad_alloc; then the alarm that was set before goes off at once
     void set(time_source& owner, time_point at)
     {
+        using allocator = detail::reserved_block::allocator<std::byte>;
         timer_.expires_at(at);
-        timer_.async_wait([&owner, shot = ++shot_](boost::system::error_code) { owner.on_alarm(shot); });
+        auto const shot = shot_ + 1;
+        timer_.async_wait(
+            asio::bind_allocator(allocator(owner.for_alarm_),
+                                 [&owner, shot](boost::system::error_code) { owner.on_alarm(shot); }));
+        shot_ = shot;
     }
 
     void cancel()

@@ -1,6 +1,7 @@
 #include "book.hpp"
 
 #include "known.hpp"
+#include "plenty.hpp"
 
 #include <boost/asio/error.hpp>
 
@@ -61,14 +62,22 @@ void book::complain(std::uint32_t call, std::string const& what)
 
 void book::complain(std::string const& what)
 {
+    plenty const memory;
     complaints_.push_back(what);
     log_->note("COMPLAINT", now()).add("what", what).end();
+}
+
+void book::require_ended(call_record const& record, std::uint32_t call)
+{
+    if (record.running == 0 || stacks[record.stack].may_abandon()) return;
+    complain(call, "returned while its operation was running");
 }
 
 // --- the operation ----------------------------------------------------------------------------------------
 
 std::uint32_t book::operation_called(std::uint32_t call)
 {
+    plenty const memory;
     auto& record = calls[call];
     auto const& through = stacks[record.stack];
     check_gates_at_start(through, call);
@@ -80,6 +89,7 @@ std::uint32_t book::operation_called(std::uint32_t call)
 
 void book::operation_begins(std::uint32_t call)
 {
+    plenty const memory;
     auto& record = calls[call];
     ++record.running;
     auto const& parts = stacks[record.stack].parts;
@@ -168,7 +178,7 @@ void book::call_reported(std::uint32_t call, seen_end const& seen)
     log_->add("threw", seen.threw ? 1 : 0).add("value", seen.value.value_or(-100)).end();
 
     require(record.reports == 1, call, "ended twice");
-    require(record.running == 0 || through.may_abandon(), call, "returned while its operation was running");
+    require_ended(record, call);
     require(seen.attempts == record.started, call, "counts other attempts than were made");
     check_who_ended(record, through, call, seen);
     check_result_kept(record, through, call, seen);
@@ -192,7 +202,7 @@ void book::call_returned(std::uint32_t call, std::optional<std::int64_t> value, 
 
     require(record.reports == 1, call, "ended twice");
     require(value.has_value() != (thrown != nullptr), call, "gives neither a value nor an error");
-    require(record.running == 0 || through.may_abandon(), call, "returned while its operation was running");
+    require_ended(record, call);
     if (value && *value >= 0)
         require(ticket::unpack(*value).call == call, call, "returned the value of another call");
     if (is_simulated(error)) require(is_of(error, call), call, "threw the error of another call");
@@ -206,6 +216,7 @@ void book::call_ended(std::uint32_t call, std::exception_ptr thrown)
     ++record.ends;
     record.ended_at = now();
     require(record.ends == 1, call, "its coroutine ended twice");
+    require_ended(record, call);
     require(record.cancelled || record.is_inner || (!thrown && record.reports == 1), call,
             "its coroutine ended without a result, though it was not cancelled");
 }

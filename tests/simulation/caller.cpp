@@ -51,13 +51,19 @@ asio::awaitable<void> make_plain_call(book* b, std::uint32_t call, duration afte
 class end_of_call
 {
 public:
-    end_of_call(book& b, std::uint32_t call) : book_(&b), call_(call), captured_(b.alive) {}
+    end_of_call(book& b, std::uint32_t call)
+        : book_(&b),
+          call_(call),
+          captured_(b.alive),
+          awaited_(b.calls[call].awaiting_end)
+    {}
     void operator()(std::exception_ptr thrown) const { book_->call_ended(call_, std::move(thrown)); }
 
 private:
     book* book_;
     std::uint32_t call_;
     live captured_;
+    live awaited_;
 };
 
 overrides wanted_by(manner const& how)

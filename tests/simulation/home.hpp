@@ -10,6 +10,9 @@ namespace keel::simulated {
 /// deadlines, and results. For a world in which nothing can happen any more.
 void check_all_home(book&, testing::simulation&);
 
+/// The same, but for results.
+void check_at_rest(book&, testing::simulation& world);
+
 /// The same for what can be told when the world's context is gone.
 void check_permits_home(book&, time_point now);
 

@@ -1,5 +1,7 @@
 #include "operation.hpp"
 
+#include "plenty.hpp"
+
 #include "stream.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -95,6 +97,7 @@ T conclude(book& b, std::uint32_t call, std::uint32_t attempt, ending end)
 /// Opens the record of a call that an operation makes.
 std::uint32_t open_inner_call(book& b, std::uint32_t outer, std::uint32_t attempt, time_point deadline)
 {
+    plenty const memory;
     auto const& from = b.calls[outer];
     auto const number = static_cast<std::uint32_t>(b.calls.size());
     auto& record = b.open_call(*b.stacks[from.stack].inner, stream(from.seed, attempt + 1000).word());

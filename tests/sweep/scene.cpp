@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 
 #include <array>
+#include <new>
 #include <utility>
 
 namespace keel::sweep {
@@ -112,6 +113,35 @@ run_end scene::run(std::uint64_t point, interference const& how)
     end.cancelled = how.what == interference::kind::cancel && book_.calls[how.call].cancelled;
     end.complaints = book_.complaints();
     return end;
+}
+
+std::vector<std::string> scene::run_short_of_memory(std::function<void()> const& relieved)
+{
+    book_.excuse_calls();
+    auto thrown = 0U;
+    for (auto at_rest = false; !at_rest;) {
+        try {
+            at_rest = steps(for_ever) < for_ever;
+            book_.require(at_rest, "never comes to rest");
+        } catch (std::bad_alloc const&) {
+            ++thrown;
+        }
+    }
+    relieved();
+    check_at_rest(book_, simulation_);
+    for (std::uint32_t i = 0; i < book_.calls.size(); ++i) {
+        auto const& record = book_.calls[i];
+        if (record.awaiting_end != 0)
+            book_.complain(i, "waits for ever");
+        else if (record.ends == 0 && !record.is_inner && thrown == 0)
+            book_.complain(i, "is gone, and nobody has heard of it");
+    }
+    book_.close();
+    simulation_.destroy();
+    check_permits_home(book_, book_.now());
+    drop_handles();
+    check_nothing_leaks(book_);
+    return book_.complaints();
 }
 
 void scene::interfere(interference const& how)

@@ -7,6 +7,7 @@
 #include <boost/asio/cancellation_type.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -62,6 +63,11 @@ public:
 
     /// Runs to the point before handler number `point`, interferes there, and runs to the end.
     run_end run(std::uint64_t point, interference const&);
+
+    /// Runs to the end, whatever comes out of a handler, for memory may run out in the middle. Nothing must
+    /// be left behind, and nobody wait for ever.
+    /// \param relieved called when nothing is left that could happen: from there on there is memory enough
+    std::vector<std::string> run_short_of_memory(std::function<void()> const& relieved);
 
 private:
     void drop_handles();

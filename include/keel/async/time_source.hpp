@@ -4,6 +4,7 @@
 #include <keel/async/detail/deadline_list.hpp>
 #include <keel/async/detail/deadline_node.hpp>
 #include <keel/async/detail/deadline_queue.hpp>
+#include <keel/async/detail/reserved_block.hpp>
 #include <keel/core/time.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -129,7 +130,8 @@ private:
     // Held while the alarm is set, and while what has fired is posted. Never locked under `lock_`.
     std::mutex alarm_mutex_;
     std::unique_ptr<alarm> alarm_;
-    bool down_ = false; ///< The context is being destroyed.
+    detail::reserved_block for_alarm_; ///< So that it can be set again when memory has run out.
+    bool down_ = false;                ///< The context is being destroyed.
 };
 
 } // namespace keel

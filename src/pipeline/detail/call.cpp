@@ -5,6 +5,7 @@
 #include <boost/asio/error.hpp>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace keel::detail {
@@ -116,13 +117,29 @@ std::shared_ptr<void const> call::belongings() const
     return rare_->kept;
 }
 
-void call::watch(std::shared_ptr<attempt_base> running)
+bool call::watch(std::shared_ptr<attempt_base> running)
 {
     running_ = std::move(running);
-    running_->waited_for_by(this);
     last_turn_ = false;
     supervised(true);
-    if (until != never) arm(until, now_());
+    if (until != never && !arm_if_possible(until)) {
+        cut_short_ = true;
+        expired_ = owner_;
+        running_->cancel();
+        if (running_->finished()) return false;
+    }
+    running_->waited_for_by(this);
+    return true;
+}
+
+bool call::arm_if_possible(time_point at)
+{
+    try {
+        arm(at, now_());
+        return true;
+    } catch (std::bad_alloc const&) {
+        return false;
+    }
 }
 
 void call::watched(asio::cancellation_state const& state)
@@ -276,8 +293,9 @@ void call::cancelled()
 {
     caller_cancelled_ = true;
     if (stage_ == stage::running) {
-        auto const running = running_; // the operation may end inside, and with it this call
-        return running->cancel();
+        auto const running = running_;  // the operation may end inside, and with it this call
+        if (running) running->cancel(); // else it is only being started, and whoever does that will look
+        return;
     }
     if (stage_ == stage::queued && !gate_here().withdraw(*this)) return;
     if (std::exchange(waking_, true)) return;
@@ -307,7 +325,7 @@ void call::time_is_up()
     auto const running = running_; // the operation may end inside a cancellation, and with it this call
     if (running && running->finished()) return;
     // A result that is ready at this very instant still counts: whatever is runnable now runs first.
-    if (!std::exchange(last_turn_, true)) return arm(now_(), now_());
+    if (!std::exchange(last_turn_, true) && arm_if_possible(now_())) return;
     if (!running) caller_cancelled_ = caller_cancelled_ || scope_->is_cancelled_above(*this);
     if (!caller_cancelled_) {
         cut_short_ = true;
@@ -339,15 +357,18 @@ step_index call::outermost_expired()
 
 /// The operation takes its time to unwind. Each timeout that has passed has a patience of its own, and each
 /// that has not may be less patient: whoever is the first to give up leaves it behind.
-/// \returns who has given up; `nobody`: all wait, and will be asked again
+/// \returns who has given up; `nobody`: all wait, and will be asked again. If there is no memory to ask
+/// again,
+///          whoever would give up some time does so now
 step_index call::ask_expired()
 {
     auto next = never;
+    auto last_resort = nobody;
     for (step_index i = 0; i < index_; ++i) {
         auto* const held = at(i).limit();
         if (!held) continue;
+        auto const& options = std::get<timeout_step>(plan_.steps[i]).options;
         if (held->due <= now_()) {
-            auto const& options = std::get<timeout_step>(plan_.steps[i]).options;
             auto limit = policy::timeout(options, std::exchange(held->grace_given, true));
             auto const decision = limit.expired(now_());
             if (std::holds_alternative<policy::abandon_operation>(decision)) return i;
@@ -355,9 +376,9 @@ step_index call::ask_expired()
             held->due = more ? more->at : never;
         }
         next = std::min(next, held->due);
+        if (options.on_expiry.grace()) last_resort = i;
     }
-    if (next != never) arm(next, now_());
-    return nobody;
+    return next == never || arm_if_possible(next) ? nobody : last_resort;
 }
 
 // --- the end

@@ -60,7 +60,9 @@ asio::awaitable<void> wait(watcher* w, duration limit = duration::max(), bool su
 {
     auto const held = w->held;
     auto const executor = co_await asio::this_coro::executor;
+    auto const state = co_await asio::this_coro::cancellation_state;
     place here(executor, w->drops);
+    here.listen(state.slot());
     here.supervised(supervised);
     w->where = &here;
     if (limit != duration::max()) {

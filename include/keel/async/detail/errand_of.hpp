@@ -14,6 +14,7 @@
 
 #include <exception>
 #include <memory>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -81,6 +82,11 @@ asio::awaitable<T> await_errand(std::shared_ptr<errand<T>> what)
     auto const state = co_await asio::this_coro::cancellation_state;
     errand_wait place(executor, what);
     if (state.cancelled() != asio::cancellation_type::none) what->cancel();
+    try {
+        place.listen(state.slot());
+    } catch (std::bad_alloc const&) { // it runs already, and is not to be left behind
+        what->cancel();
+    }
     if (place.begin()) co_await place.async_park(asio::deferred);
     co_await asio::this_coro::throw_if_cancelled(throws);
     auto& end = what->result;

@@ -5,10 +5,8 @@
 #include <keel/async/time_source.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/cancellation_type.hpp>
 
 #include <utility>
 
@@ -29,7 +27,16 @@ public:
     runtime& context() noexcept { return context_; }
     using deadline::executor;
 
+    /// Has `cancelled` called from here on, until the next wait has ended. Before anything that must be taken
+    /// back: this is the step of a wait that needs memory.
+    /// \param slot the coroutine's
+    /// \throws std::bad_alloc
+    void listen(asio::cancellation_slot slot);
+    /// There is nothing to wait for after all.
+    void stop_listening() noexcept;
+
     /// Suspends until resumed. Completes with nothing; never throws from the wait itself.
+    /// \param token a coroutine's: `asio::deferred`
     template <class Token>
     auto async_park(Token&& token)
     {
@@ -49,10 +56,11 @@ protected:
     {
         disarm();
         context_.strike(*this);
+        stop_listening();
     }
 
-    /// The wait was cancelled from outside, and the emitter is on the stack: do not resume, or touch nothing
-    /// after.
+    /// Was cancelled from outside, and the emitter is on the stack: do not resume, or touch nothing after.
+    /// May come between `listen` and the wait.
     virtual void cancelled() = 0;
     /// The coroutine will not be continued. Whoever might still want to wake it must be told now.
     virtual void dropped() noexcept {}
@@ -70,11 +78,6 @@ private:
     template <class Handler>
     void park(Handler handler)
     {
-        slot_ = asio::get_associated_cancellation_slot(handler);
-        if (slot_.is_connected())
-            slot_.assign([this](asio::cancellation_type type) {
-                if (type != asio::cancellation_type::none) cancelled();
-            });
         handler_.park(std::move(handler));
         if (!supervised_) context_.enlist(*this);
     }

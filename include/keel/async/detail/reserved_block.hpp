@@ -1,12 +1,13 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <new>
 
 namespace keel::detail {
 
 /// Memory set aside for one block at a time, so that what must not fail cannot run out of memory. Larger
-/// blocks, and a second one, come from the heap. For one thread at a time.
+/// blocks, and a second one, come from the heap. Thread-safe.
 class reserved_block
 {
 public:
@@ -45,21 +46,21 @@ public:
 private:
     void* take(std::size_t size)
     {
-        if (taken_ || size > sizeof(block_)) return ::operator new(size);
-        taken_ = true;
+        if (size > sizeof(block_) || taken_.exchange(true, std::memory_order_acquire))
+            return ::operator new(size);
         return block_;
     }
 
     void give_back(void* block) noexcept
     {
         if (block == block_)
-            taken_ = false;
+            taken_.store(false, std::memory_order_release);
         else
             ::operator delete(block);
     }
 
     alignas(std::max_align_t) std::byte block_[256];
-    bool taken_ = false;
+    std::atomic<bool> taken_{false};
 };
 
 } // namespace keel::detail

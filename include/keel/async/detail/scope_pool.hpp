@@ -13,7 +13,7 @@ namespace keel::detail {
 class scope_pool
 {
 public:
-    explicit scope_pool(runtime& home) noexcept : home_(home) {}
+    explicit scope_pool(runtime& home) : home_(home) {}
 
     scope& take();
     void put_back(scope&) noexcept;

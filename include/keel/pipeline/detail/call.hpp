@@ -105,8 +105,9 @@ public:
     call_context describe_attempt() const;
     /// What it must keep alive, lest it be left behind.
     std::shared_ptr<void const> belongings() const;
-    /// Wait for this attempt, cancelling it when the deadline comes. Then `async_park`.
-    void watch(std::shared_ptr<attempt_base> running);
+    /// Wait for this attempt in `async_park`, cancelling it when the deadline comes; or now, if there is no
+    /// memory to wait for that. False: it has ended.
+    bool watch(std::shared_ptr<attempt_base> running);
     /// The attempt is over; nothing is watched any more.
     void watched(asio::cancellation_state const&);
     /// The attempt did not end in time and goes on without us.
@@ -208,6 +209,7 @@ private:
     void turn_came() override;
     void call_off() override;
     void time_is_up();
+    bool arm_if_possible(time_point);
     step_index outermost_expired();
     step_index ask_expired();
 

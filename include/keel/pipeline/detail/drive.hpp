@@ -234,12 +234,14 @@ template <class T>
 asio::awaitable<bool> supervise(own_frame, call& c, asio::awaitable<T> work,
                                 std::optional<value_of<T>>& value, asio::cancellation_state state)
 {
+    c.listen(state.slot());
     auto running = attempt<T>::start(c.executor(), c.describe_attempt(), std::move(work), c.belongings());
     if (is_cancelled(state)) running->cancel();
-    if (!running->finished() || c.context().queue_should_run()) {
-        c.watch(running);
+    auto const must_wait = !running->finished() || c.context().queue_should_run();
+    if (must_wait && c.watch(running))
         co_await c.async_park(asio::deferred);
-    }
+    else
+        c.stop_listening();
     c.watched(state);
     if (!running->finished()) {
         c.leave_behind(running);
@@ -340,6 +342,7 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
             auto waiting = supervise<T>({}, c, *std::move(work), value, here.cancellation());
             ended = co_await std::move(waiting);
         } else {
+            c.listen(here.cancellation().slot());
             if (is_cancelled(here.cancellation())) c.stop_waiting();
             co_await c.async_park(asio::deferred);
         }

@@ -1,0 +1,223 @@
+// keel_memory [--scenes N] [--seed S [--allocation A]]: lets memory run out at each allocation.
+//
+// Each scene of the sweep (a few calls through a random stack) is made and run once to count its allocations.
+// Then it is made and run again for each of them, which fails: that the stack is made or a call is started
+// may fail with std::bad_alloc, a call may end with it, and it may come out of the event loop; but nothing
+// may be left behind, and nobody may wait for ever.
+//
+//   --scenes N      scenes 1 to N; default 300
+//   --seed S        only scene S; 0 is a scene of its own, in real time
+//   --allocation A  only that one
+//
+// The last line is `N passed, M failed`. Exit status 0 only if nothing failed and something ran; 2 for a
+// wrong command line.
+
+#include "scarce.hpp"
+
+#include "sweep/scene.hpp"
+
+#include <keel/async/sleep.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <iostream>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using keel::sweep::scene;
+namespace asio = boost::asio;
+namespace scarce = keel::scarce;
+
+constexpr std::uint64_t in_real_time = 0; ///< In place of a seed.
+
+/// What is running, for the message if the program is terminated.
+struct running
+{
+    std::uint64_t seed = 0;
+    std::uint64_t allocation = 0;
+};
+
+thread_local running now;
+
+struct once_end
+{
+    std::uint64_t allocations = 0;
+    bool was_made = false;
+    std::vector<std::string> complaints;
+};
+
+asio::awaitable<void> nap(int* open, std::chrono::microseconds length)
+{
+    struct presence
+    {
+        explicit presence(int* n) : number(n) { ++*number; }
+        presence(presence const&) = delete;
+        presence& operator=(presence const&) = delete;
+        ~presence() { --*number; }
+        int* number;
+    } const here(open);
+    co_await keel::sleep_for(length);
+}
+
+/// Coroutines that sleep in real time, for the alarm of the time source sets an Asio timer only then.
+class real_time_scene
+{
+public:
+    std::vector<std::string> run_short_of_memory(std::function<void()> const& relieved)
+    {
+        start_or_not(std::chrono::microseconds(600));
+        start_or_not(
+            std::chrono::microseconds(300)); // if the alarm cannot be set earlier, it must still go off
+        for (auto is_done = false; !is_done;) {
+            try {
+                context_.run_for(std::chrono::seconds(10)); // a moment, unless somebody sleeps for ever
+                is_done = true;
+            } catch (std::bad_alloc const&) {}
+        }
+        relieved();
+        std::vector<std::string> complaints;
+        if (open_ != 0) complaints.push_back(std::to_string(open_) + " sleep for ever");
+        return complaints;
+    }
+
+private:
+    void start_or_not(std::chrono::microseconds length)
+    {
+        try {
+            asio::co_spawn(context_, nap(&open_, length), asio::detached);
+            context_.poll();
+        } catch (std::bad_alloc const&) {}
+        context_.restart();
+    }
+
+    int open_ = 0;
+    asio::io_context context_{1};
+};
+
+once_end make_and_run(std::uint64_t seed, std::uint64_t failing)
+{
+    once_end end;
+    auto const run = [&end](auto&& s) {
+        end.was_made = true;
+        return s.run_short_of_memory([&end] { end.allocations = scarce::end(); });
+    };
+    now = {seed, failing};
+    scarce::begin(failing);
+    try {
+        end.complaints = seed == in_real_time ? run(real_time_scene()) : run(scene(seed));
+    } catch (std::bad_alloc const&) {
+        scarce::end();
+        if (end.was_made) end.complaints.emplace_back("std::bad_alloc at the end of the scene");
+    }
+    return end;
+}
+
+/// In a thread of its own: what Keel keeps per thread to use it again would hide allocations from the next
+/// run.
+once_end run_once(std::uint64_t seed, std::uint64_t failing)
+{
+    once_end end;
+    auto const before = scarce::outstanding();
+    std::vector<std::string> complaints;
+    std::thread([&] {
+        end = make_and_run(seed, failing);
+        complaints.swap(end.complaints);
+        if (complaints.empty()) return;
+        std::cout << "scene " << seed << ", allocation " << failing << ": " << complaints.front() << '\n';
+    }).join();
+    auto const more = scarce::outstanding() - before;
+    if (complaints.empty() && more != 0) complaints.push_back(std::to_string(more) + " blocks have leaked");
+    end.complaints = std::move(complaints);
+    return end;
+}
+
+int usage(std::string const& why)
+{
+    std::cerr << "keel_memory: " << why << "\nusage: keel_memory [--scenes N] [--seed S [--allocation A]]\n";
+    return 2;
+}
+
+std::optional<std::uint64_t> number(std::string_view text)
+{
+    std::uint64_t value = 0;
+    auto const* const end = text.data() + text.size();
+    auto const [stopped, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || stopped != end) return std::nullopt;
+    return value;
+}
+
+struct tally
+{
+    std::uint64_t allocations = 0;
+    std::uint64_t runs = 0;
+    std::uint64_t unmade = 0; ///< Memory ran out before the first call.
+    std::uint64_t failed = 0;
+
+    void note(once_end const& end)
+    {
+        ++runs;
+        unmade += end.was_made ? 0 : 1;
+        failed += end.complaints.empty() ? 0 : 1;
+    }
+};
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    std::uint64_t scenes = 300;
+    std::optional<std::uint64_t> only;
+    std::optional<std::uint64_t> allocation;
+    for (auto i = 1; i < argc; ++i) {
+        std::string_view const option(argv[i]);
+        auto const n = number(++i < argc ? argv[i] : "");
+        if (option == "--scenes") {
+            if (!n || *n == 0) return usage("--scenes needs a number above 0");
+            scenes = *n;
+        } else if (option == "--seed") {
+            if (!n) return usage("--seed needs a number");
+            only = n;
+        } else if (option == "--allocation") {
+            if (!n || !only) return usage("--allocation needs a number, and --seed before it");
+            allocation = n;
+        } else {
+            return usage("unknown option " + std::string(option));
+        }
+    }
+
+    std::set_terminate([] {
+        std::cerr << "terminated: scene " << now.seed << ", allocation " << now.allocation << '\n';
+        std::abort();
+    });
+    (void)run_once(only.value_or(1), scarce::none); // what is made once in a program is made now
+    tally t;
+    for (auto seed = only.value_or(in_real_time); seed <= only.value_or(scenes); ++seed) {
+        auto const undisturbed = run_once(seed, scarce::none);
+        t.allocations += undisturbed.allocations;
+        t.note(undisturbed);
+        if (allocation) {
+            t.note(run_once(seed, *allocation));
+            continue;
+        }
+        for (std::uint64_t at = 0; at < undisturbed.allocations; ++at) t.note(run_once(seed, at));
+    }
+    std::cout << t.allocations << " allocations, " << t.runs << " runs, " << t.unmade
+              << " of them without memory for the first call\n"
+              << t.runs - t.failed << " passed, " << t.failed << " failed\n";
+    return t.failed == 0 ? 0 : 1;
+}
