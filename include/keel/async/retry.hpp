@@ -5,7 +5,6 @@
 
 #include <memory>
 #include <optional>
-#include <utility>
 
 namespace keel {
 
@@ -21,21 +20,13 @@ class retry
 {
 public:
     /// \throws invalid_options naming every option that is out of range
-    explicit retry(retry_options options = {}, retry_budget budget = retry_budget())
-        : options_(share(std::move(options))),
-          budget_(std::move(budget))
-    {}
-    retry(retry_options options, no_retry_budget_t) : options_(share(std::move(options))) {}
+    explicit retry(retry_options options = {}, retry_budget budget = retry_budget());
+    retry(retry_options options, no_retry_budget_t);
 
     std::shared_ptr<retry_options const> const& options() const noexcept { return options_; }
     std::optional<retry_budget> const& budget() const noexcept { return budget_; }
 
 private:
-    static std::shared_ptr<retry_options const> share(retry_options options)
-    {
-        return std::make_shared<retry_options const>(checked("retry", std::move(options)));
-    }
-
     std::shared_ptr<retry_options const> options_;
     std::optional<retry_budget> budget_;
 };

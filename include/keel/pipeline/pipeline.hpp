@@ -188,22 +188,8 @@ private:
     friend class overridden_pipeline;
     friend struct detail::custody;
 
-    static std::shared_ptr<detail::plan> begin(pipeline_options options)
-    {
-        auto made = std::make_shared<detail::plan>();
-        made->name = std::move(options.name);
-        made->instance = std::move(options.instance);
-        made->sink = std::move(options.sink);
-        made->idempotent = options.idempotent;
-        made->accepted = std::move(options.accepted);
-        return made;
-    }
-
-    void adopt(std::shared_ptr<detail::plan const> made, on_finding what)
-    {
-        detail::inspect(*made, what);
-        terms_ = std::make_shared<detail::terms const>(std::move(made));
-    }
+    static std::shared_ptr<detail::plan> begin(pipeline_options);
+    void adopt(std::shared_ptr<detail::plan const> made, on_finding);
 
     template <class Part>
     static void add(detail::plan& to, Part const& part)

@@ -25,6 +25,12 @@ private:
     std::shared_ptr<attempt_base> of_;
 };
 
+attempt_base::attempt_base(asio::any_io_executor const& executor, call_context context)
+    : scope_(runtime::of(executor).scopes(), executor)
+{
+    scope_->context = std::move(context);
+}
+
 void attempt_base::spawn(std::shared_ptr<attempt_base> self, asio::awaitable<void> body)
 {
     auto const executor = self->scope_->executor;

@@ -46,7 +46,7 @@ private:
 
 } // namespace
 
-call::call(std::shared_ptr<terms const> const& by, asio::any_io_executor const& executor, scope* in)
+call::call(std::shared_ptr<terms const>& by, asio::any_io_executor const& executor, scope* in)
     : parking(executor, in ? in->home : runtime::of(executor)),
       terms_(by),
       plan_(*by->by),
@@ -221,11 +221,20 @@ void call::leave_behind(std::shared_ptr<attempt_base> const& running)
 // --- how an attempt ends
 // ----------------------------------------------------------------------------------------
 
+// Member by member: an empty failure that is made and copied costs as much as the rest of a refusal.
+void call::forget_failure() noexcept
+{
+    failure_.code.clear();
+    if (failure_.exception) failure_.exception = nullptr;
+    failure_.retry_at.reset();
+    failure_.from_policy = false;
+}
+
 void call::fail_by_policy(errc why, verdict v, keel::ended_by by, step_index step)
 {
     hint_.reset();
-    failure_ = {};
-    failure_.code = why;
+    forget_failure();
+    failure_.code.assign(static_cast<int>(why), keel_category());
     failure_.from_policy = true;
     conclude(v, by, step);
 }
@@ -237,7 +246,7 @@ void call::fail_by_caller()
         return fail_timed_out(nobody, verdict::ignored, "not_started");
     if (called_off_)
         return fail_by_policy(errc::shutting_down, verdict::ignored, keel::ended_by::shutdown, nobody);
-    failure_ = {};
+    forget_failure();
     failure_.code = asio::error::operation_aborted;
     conclude(verdict::ignored, keel::ended_by::caller, nobody);
 }
@@ -253,15 +262,15 @@ void call::fail_timed_out(step_index step, verdict v, std::string_view operation
 
 void call::fail_by_predicate()
 {
-    failure_ = {};
+    forget_failure();
     failure_.exception = std::current_exception();
     conclude(verdict::ignored, keel::ended_by::predicate, index_);
 }
 
-void call::reject(errc why, std::optional<time_point> retry_at)
+void call::reject(errc why, std::optional<time_point> const& retry_at)
 {
     fail_by_policy(why, verdict::ignored, keel::ended_by::rejection, index_);
-    failure_.retry_at = retry_at;
+    if (retry_at) failure_.retry_at = *retry_at;
     if (sink()) telemetry::emit(sink(), telemetry::rejected{origin(index_), why, hint()});
 }
 
@@ -403,6 +412,12 @@ void call::tell_call_ended()
     telemetry::emit(sink(), telemetry::call_ended{origin(nobody), attempts, to_string(report_.ended_by),
                                                   to_string(report_.verdict), failure_.code,
                                                   saturating_sub(now_(), began_)});
+}
+
+void call::name_policy() noexcept
+{
+    auto const name = name_of(plan_.steps[ended_step_]);
+    report_.policy = policy_name(std::move(terms_), name);
 }
 
 /// The frame is being destroyed before the call has finished: its context is going away.

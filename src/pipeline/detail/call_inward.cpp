@@ -32,16 +32,21 @@ void call::go_on_after_wait()
     }
 }
 
-inline call::action call::enter(gate_step const& step)
+inline admission call::ask(gate& g)
 {
     waiter::deadline = until;
-    admission answer;
     try {
-        answer = step.held->admit(visit_);
+        return g.admit(visit_);
     } catch (...) { // a user's own gate
         fail_by_predicate();
-        return action::go_on;
+        return admission();
     }
+}
+
+inline call::action call::enter(gate_step const& step)
+{
+    auto const answer = ask(*step.held);
+    if (stage_ != stage::inward) return action::go_on; // it threw
     switch (answer.what) {
     case admission::kind::granted: go_in(answer.pass); return action::go_on;
     case admission::kind::refused: reject(answer.why, answer.at); return action::go_on;
@@ -56,7 +61,7 @@ inline call::action call::enter(timeout_step const& step)
 {
     auto const limit = policy::timeout(step.options);
     auto const own = limit.deadline(now_());
-    at(index_).hold(limit_held{own, own, until, owner_});
+    at(index_).hold_limit(own, until, owner_);
     if (own < until) {
         until = own;
         owner_ = index_;
@@ -162,7 +167,7 @@ call::action call::park(stage waiting, time_point until_when)
     return action::park;
 }
 
-void call::go_in(grant granted_pass)
+void call::go_in(grant const& granted_pass)
 {
     at(index_).hold(granted_pass);
     ++index_;
@@ -196,7 +201,7 @@ void call::pause_over()
 /// The attempt before, or its rejection, is forgotten: what the next one returns is judged by itself.
 void call::go_in_again()
 {
-    failure_ = {};
+    forget_failure();
     ++index_;
     stage_ = stage::inward;
 }

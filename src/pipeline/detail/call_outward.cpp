@@ -178,7 +178,7 @@ inline call::action call::leave(loop_step const&)
         return action::go_on;
     }
     if (auto const* other = std::get_if<fail_with>(&wanted)) {
-        failure_ = {};
+        forget_failure();
         failure_.code = other->error;
         failure_.from_policy = true;
         conclude(report_.verdict, keel::ended_by::rejection, index_);
@@ -210,7 +210,6 @@ inline call::action call::end_call()
 {
     stage_ = stage::finished;
     report_.attempts = attempts;
-    if (ended_step_ != nobody) report_.policy = policy_name(terms_, name_of(plan_.steps[ended_step_]));
     tell_call_ended();
     return action::finish;
 }

@@ -1,6 +1,8 @@
 #include <keel/pipeline/detail/plan.hpp>
 
 #include <algorithm>
+#include <stdexcept>
+#include <utility>
 
 namespace keel::detail {
 namespace {
@@ -13,6 +15,13 @@ struct name
     std::string_view operator()(fallback_step const& s) const { return s.state->choice.options().name; }
     std::string_view operator()(loop_step const& s) const { return s.held->name(); }
 };
+
+template <class Policy>
+std::shared_ptr<Policy> not_null(std::shared_ptr<Policy> p)
+{
+    if (!p) throw std::invalid_argument("pipeline: a policy is a null pointer");
+    return p;
+}
 
 bool judge_same_type(typed_judge const& a, typed_judge const& b) { return *a.judges == *b.judges; }
 
@@ -34,6 +43,31 @@ void rules::complete_with(rules const& others)
     }
 }
 
+void plan::add(std::shared_ptr<gate> g) { steps.emplace_back(gate_step{not_null(std::move(g))}); }
+void plan::add(std::shared_ptr<loop const> l) { steps.emplace_back(loop_step{not_null(std::move(l))}); }
+void plan::add(circuit_breaker const& p) { add(p.as_gate()); }
+void plan::add(rate_limiter const& p) { add(p.as_gate()); }
+void plan::add(retry const& p) { steps.emplace_back(retry_step{p.options(), p.budget()}); }
+void plan::add(classifier const& c) { judges.add(c.judge()); }
+
+void plan::add(bulkhead const& p)
+{
+    if (p.runs_on()) runs = elsewhere{*p.runs_on(), steps.size()};
+    add(p.as_gate());
+}
+
+void plan::add(fallback const& p)
+{
+    steps.emplace_back(fallback_step{std::make_shared<fallback_state const>(*p.state())});
+    has_fallback = true;
+}
+
+void plan::add(timeout const& p)
+{
+    steps.emplace_back(timeout_step{p.options()});
+    may_abandon = may_abandon || p.options().on_expiry.may_abandon();
+}
+
 void plan::add(plan const& inner)
 {
     for (auto const& own : inner.own_judges) own_judges.push_back({steps.size() + own.step, own.judges});
@@ -43,6 +77,12 @@ void plan::add(plan const& inner)
     has_fallback = has_fallback || inner.has_fallback;
     judges.complete_with(inner.judges);
 }
+
+terms::terms(std::shared_ptr<plan const> p, overrides w)
+    : by(std::move(p)),
+      wanted(std::move(w)),
+      origin{by->name, by->instance, wanted.operation(), by->sink.get()}
+{}
 
 std::string_view name_of(any_step const& s) noexcept { return std::visit(name{}, s); }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <keel/async/call_context.hpp>
+#include <keel/async/detail/frame_pool.hpp>
+#include <keel/async/detail/own_frame.hpp>
 #include <keel/async/detail/parking.hpp>
 #include <keel/async/detail/result_slot.hpp>
 #include <keel/async/detail/runtime.hpp>
@@ -10,8 +12,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/recycling_allocator.hpp>
-#include <boost/asio/this_coro.hpp>
 
 #include <memory>
 #include <utility>
@@ -26,11 +26,7 @@ class attempt_base
 {
 public:
     /// \param context what the operation may know of its call
-    attempt_base(asio::any_io_executor const& executor, call_context context)
-        : scope_(runtime::of(executor).scopes(), executor)
-    {
-        scope_->context = std::move(context);
-    }
+    attempt_base(asio::any_io_executor const& executor, call_context context);
     attempt_base(attempt_base const&) = delete;
     attempt_base& operator=(attempt_base const&) = delete;
     virtual ~attempt_base() = default;
@@ -74,9 +70,8 @@ public:
     static std::shared_ptr<attempt> start(asio::any_io_executor const& executor, call_context context,
                                           asio::awaitable<T> work, std::shared_ptr<void const> owned)
     {
-        auto self =
-            std::allocate_shared<attempt>(asio::recycling_allocator<attempt>(), executor, std::move(context));
-        spawn(self, body(self, std::move(work), std::move(owned)));
+        auto self = std::allocate_shared<attempt>(pool_allocator<attempt>(), executor, std::move(context));
+        spawn(self, body({}, self, std::move(work), std::move(owned)));
         return self;
     }
 
@@ -85,11 +80,11 @@ public:
     result_slot<T> result;
 
 private:
-    static asio::awaitable<void> body(std::shared_ptr<attempt> self, asio::awaitable<T> work,
+    static asio::awaitable<void> body(own_frame, std::shared_ptr<attempt> self, asio::awaitable<T> work,
                                       [[maybe_unused]] std::shared_ptr<void const> owned)
     {
-        auto const state = co_await asio::this_coro::cancellation_state;
-        if (self->begin(state.slot())) {
+        auto const here = co_await ask_surroundings();
+        if (self->begin(here.cancellation().slot())) {
             try {
                 if constexpr (std::is_void_v<T>) {
                     co_await std::move(work);
@@ -104,7 +99,7 @@ private:
             self->result.error.code = asio::error::operation_aborted;
         }
         self->finish();
-        co_await asio::this_coro::throw_if_cancelled(false); // or the spawn's own last step would throw
+        here.throw_if_cancelled(false); // or the spawn's own last step would throw
     }
 };
 

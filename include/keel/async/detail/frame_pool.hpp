@@ -94,4 +94,25 @@ struct pooled
     }
 };
 
+/// Allocates from it.
+template <class T>
+struct pool_allocator
+{
+    using value_type = T;
+
+    pool_allocator() = default;
+    template <class U>
+    pool_allocator(pool_allocator<U> const&) noexcept
+    {}
+
+    T* allocate(std::size_t n)
+    {
+        static_assert(alignof(T) <= alignof(std::max_align_t));
+        return static_cast<T*>(frame_pool::allocate(n * sizeof(T)));
+    }
+    void deallocate(T* block, std::size_t n) noexcept { frame_pool::deallocate(block, n * sizeof(T)); }
+
+    friend bool operator==(pool_allocator const&, pool_allocator const&) = default;
+};
+
 } // namespace keel::detail

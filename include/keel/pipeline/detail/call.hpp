@@ -51,7 +51,7 @@ public:
     /// \param by       what it is made by; in the coroutine's frame, as the next is, for as long as this
     /// \param executor the coroutine's
     /// \param in       the coroutine's scope, if it is in one
-    call(std::shared_ptr<terms const> const& by, asio::any_io_executor const& executor, scope* in);
+    call(std::shared_ptr<terms const>& by, asio::any_io_executor const& executor, scope* in);
     ~call()
     {
         if (stage_ != stage::finished) give_everything_back();
@@ -118,7 +118,13 @@ public:
     /// What went wrong: with the attempt that has just ended, and when finished, with the call.
     failure& why() noexcept { return failure_; }
     failure const& why() const noexcept { return failure_; }
-    call_report& report() noexcept { return report_; }
+    /// How it went. Takes over what keeps the policy's name, which is what made the call: to be asked last,
+    /// and once.
+    call_report&& take_report() noexcept
+    {
+        if (ended_step_ != nobody) name_policy();
+        return std::move(report_);
+    }
     plan const& made_of() const noexcept { return plan_; }
 
 private:
@@ -149,6 +155,7 @@ private:
     // Inwards.
     void go_on_after_wait();
     action walk_in();
+    admission ask(gate&);
     action enter(any_step const&);
     action enter(gate_step const&);
     action enter(timeout_step const&);
@@ -162,7 +169,7 @@ private:
     void pause_over();
     void retry_pause_over(retry_step const&);
     void go_in_again();
-    void go_in(grant pass);
+    void go_in(grant const& pass);
     bool has_run_out_of_time() noexcept { return until != never && until <= now_(); }
 
     // Outwards.
@@ -196,11 +203,12 @@ private:
         has_value_ = false;
         stage_ = stage::outward;
     }
+    void forget_failure() noexcept;
     void fail_by_policy(errc why, verdict v, keel::ended_by by, step_index step);
     void fail_by_caller();
     void fail_timed_out(step_index owner, verdict v, std::string_view operation);
     void fail_by_predicate();
-    void reject(errc why, std::optional<time_point> retry_at);
+    void reject(errc why, std::optional<time_point> const& retry_at);
 
     // What may happen while parked, or while the operation runs.
     void reached() override;
@@ -220,6 +228,7 @@ private:
     bool is_inside_another() const noexcept;
     void tell_attempt_ended();
     void tell_call_ended();
+    void name_policy() noexcept;
     void give_everything_back() noexcept;
     void leave_the_known() noexcept;
 
@@ -238,7 +247,7 @@ private:
     static constexpr step_index nobody = static_cast<step_index>(-1);
     static constexpr time_point never = time_point::max();
 
-    std::shared_ptr<terms const> const& terms_;
+    std::shared_ptr<terms const>& terms_;
     plan const& plan_;
     live_calls* const known_to_; ///< Null: nobody keeps track of calls.
     scope* scope_;               ///< Null: the coroutine is in none, and what must be cut short is spawned.

@@ -69,7 +69,7 @@ struct as_outcome
         operator outcome<T>() &&
         {
             if (!of.value_stands()) value.reset();
-            return outcome<T>(std::move(value), std::move(of.why()), std::move(of.report()));
+            return outcome<T>(std::move(value), std::move(of.why()), of.take_report());
         }
     };
 

@@ -22,7 +22,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <typeinfo>
@@ -119,27 +118,15 @@ struct plan
     /// Operations that were abandoned and have not ended yet.
     mutable std::atomic<std::size_t> orphans{0};
 
-    void add(std::shared_ptr<gate> g) { steps.emplace_back(gate_step{not_null(std::move(g))}); }
-    void add(std::shared_ptr<loop const> l) { steps.emplace_back(loop_step{not_null(std::move(l))}); }
-    void add(circuit_breaker const& p) { add(p.as_gate()); }
-    void add(bulkhead const& p)
-    {
-        if (p.runs_on()) runs = elsewhere{*p.runs_on(), steps.size()};
-        add(p.as_gate());
-    }
-    void add(rate_limiter const& p) { add(p.as_gate()); }
-    void add(retry const& p) { steps.emplace_back(retry_step{p.options(), p.budget()}); }
-    void add(fallback const& p)
-    {
-        steps.emplace_back(fallback_step{std::make_shared<fallback_state const>(*p.state())});
-        has_fallback = true;
-    }
-    void add(timeout const& p)
-    {
-        steps.emplace_back(timeout_step{p.options()});
-        may_abandon = may_abandon || p.options().on_expiry.may_abandon();
-    }
-    void add(classifier const& c) { judges.add(c.judge()); }
+    void add(std::shared_ptr<gate>);
+    void add(std::shared_ptr<loop const>);
+    void add(circuit_breaker const&);
+    void add(bulkhead const&);
+    void add(rate_limiter const&);
+    void add(retry const&);
+    void add(fallback const&);
+    void add(timeout const&);
+    void add(classifier const&);
     template <class Policy>
     void add(judged<Policy> const& p)
     {
@@ -157,14 +144,6 @@ struct plan
 
     /// The steps of another pipeline, in place of it. Its classifiers judge the types that have none here.
     void add(plan const& inner);
-
-private:
-    template <class Policy>
-    static std::shared_ptr<Policy> not_null(std::shared_ptr<Policy> p)
-    {
-        if (!p) throw std::invalid_argument("pipeline: a policy is a null pointer");
-        return p;
-    }
 };
 
 pipeline_description describe(plan const&);
@@ -175,11 +154,7 @@ void inspect(plan const&, on_finding);
 /// What one call is made by: the pipeline's plan, and what this caller wants otherwise.
 struct terms
 {
-    explicit terms(std::shared_ptr<plan const> p, overrides w = overrides())
-        : by(std::move(p)),
-          wanted(std::move(w)),
-          origin{by->name, by->instance, wanted.operation(), by->sink.get()}
-    {}
+    explicit terms(std::shared_ptr<plan const>, overrides = overrides());
     terms(terms const&) = delete;
     terms& operator=(terms const&) = delete;
 

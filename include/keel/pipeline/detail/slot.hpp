@@ -13,6 +13,9 @@ namespace keel::detail {
 
 using step_index = std::uint32_t;
 
+// Their members are copied one by one, as wide as they were written a moment before: a processor waits for a
+// wider load to see two stores. (The library is compiled so that g++ does not join them again.)
+
 /// A timeout that the call is inside of.
 struct limit_held
 {
@@ -20,7 +23,7 @@ struct limit_held
     time_point due; ///< When it is to be asked next: at its deadline, and at the end of its patience.
     time_point outer_deadline;
     step_index outer_owner;
-    bool grace_given = false;
+    bool grace_given;
 };
 
 /// A retry that the call is inside of.
@@ -39,15 +42,21 @@ class slot
 public:
     slot() noexcept {}
 
-    void hold(grant g) noexcept
+    void hold(grant const& g) noexcept
     {
         what_ = kind::permit;
-        permit_ = g;
+        permit_.generation = g.generation;
+        permit_.at = g.at;
+        permit_.weight = g.weight;
     }
-    void hold(limit_held const& l) noexcept
+    void hold_limit(time_point own, time_point outer_deadline, step_index outer_owner) noexcept
     {
         what_ = kind::limit;
-        limit_ = l;
+        limit_.own_deadline = own;
+        limit_.due = own;
+        limit_.outer_deadline = outer_deadline;
+        limit_.outer_owner = outer_owner;
+        limit_.grace_given = false;
     }
     void hold(retry_held& r) noexcept
     {

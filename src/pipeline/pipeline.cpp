@@ -1,0 +1,24 @@
+#include <keel/pipeline/pipeline.hpp>
+
+#include <utility>
+
+namespace keel {
+
+std::shared_ptr<detail::plan> pipeline::begin(pipeline_options options)
+{
+    auto made = std::make_shared<detail::plan>();
+    made->name = std::move(options.name);
+    made->instance = std::move(options.instance);
+    made->sink = std::move(options.sink);
+    made->idempotent = options.idempotent;
+    made->accepted = std::move(options.accepted);
+    return made;
+}
+
+void pipeline::adopt(std::shared_ptr<detail::plan const> made, on_finding what)
+{
+    detail::inspect(*made, what);
+    terms_ = std::make_shared<detail::terms const>(std::move(made));
+}
+
+} // namespace keel
