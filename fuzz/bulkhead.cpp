@@ -88,9 +88,11 @@ private:
         self.deadline = saturating_add(time_.now(), in_.length());
         self.weight = weight();
         auto const late = expire();
-        waiter_list expired;
-        auto const answer = bulkhead_.admit(time_.now(), self, expired);
-        law(members(expired) == late, "admit finds those whose deadline has come, in order");
+        auto const next = let_in();
+        policy::bulkhead::turns others;
+        auto const answer = bulkhead_.admit(time_.now(), self, others);
+        law(members(others.expired) == late, "admit finds those whose deadline has come, in order");
+        check_granted(others, next);
         if (goes_in(self.weight)) return granted(answer, self.weight);
 
         auto const may_wait = queue_.size() < bulkhead_.options().max_queue && self.deadline > time_.now() &&
@@ -106,9 +108,11 @@ private:
     {
         auto const units = weight();
         auto const late = expire();
-        waiter_list expired;
-        auto const answer = bulkhead_.admit(time_.now(), expired, units);
-        law(members(expired) == late, "admit finds those whose deadline has come, in order");
+        auto const next = let_in();
+        policy::bulkhead::turns others;
+        auto const answer = bulkhead_.admit(time_.now(), others, units);
+        law(members(others.expired) == late, "admit finds those whose deadline has come, in order");
+        check_granted(others, next);
         if (goes_in(units)) return granted(answer, units);
         law(answer == admission::refused(errc::bulkhead_full), "a full bulkhead refuses");
     }
@@ -192,9 +196,13 @@ private:
         auto& w = waiters_[in_.below(waiters_.size())];
         auto const place = std::find(queue_.begin(), queue_.end(), &w);
         auto const waits = place != queue_.end();
-        law(bulkhead_.withdraw(w) == waits, "exactly those who wait can be withdrawn");
-        law(!w.queued, "who has been withdrawn is not queued");
         if (waits) queue_.erase(place);
+        auto const next = waits ? let_in() : row();
+        policy::bulkhead::turns others;
+        law(bulkhead_.withdraw(w, time_.now(), others.granted) == waits,
+            "exactly those who wait can be withdrawn");
+        law(!w.queued, "who has been withdrawn is not queued");
+        check_granted(others, next);
     }
 
     /// The first waiters, for as long as each has room.

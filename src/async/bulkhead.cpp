@@ -63,7 +63,10 @@ public:
     bool withdraw(turn_waiter& w) noexcept override
     {
         session const alone(*this);
-        return machine_.withdraw(w);
+        waiter_list granted;
+        auto const was_waiting = machine_.withdraw(w, time_point{}, granted);
+        wake(granted);
+        return was_waiting;
     }
 
     void resize(std::size_t max_concurrent, time_point now)
@@ -110,9 +113,9 @@ private:
     [[gnu::noinline]] admission ask(visit const& v)
     {
         session const alone(*this);
-        waiter_list expired;
-        auto const answer = ask(v, expired);
-        wake(expired);
+        policy::bulkhead::turns others;
+        auto const answer = ask(v, others);
+        hand_over(std::move(others));
         return answer;
     }
 
@@ -122,15 +125,15 @@ private:
         hand_over(machine_.settle(pass, time_for(v)));
     }
 
-    admission ask(visit const& v, waiter_list& expired)
+    admission ask(visit const& v, policy::bulkhead::turns& others)
     {
-        if (!v.waiter || machine_.has_room(v.weight)) return machine_.admit(time_for(v), expired, v.weight);
+        if (!v.waiter || machine_.has_room(v.weight)) return machine_.admit(time_for(v), others, v.weight);
         auto const& most = machine_.options().max_wait;
         auto const is_patient = !most && v.waiter->deadline == time_point::max();
         auto const now = is_patient ? time_for(v) : v.now();
         if (most) v.waiter->deadline = std::min(v.waiter->deadline, saturating_add(now, *most));
         v.waiter->weight = v.weight;
-        return machine_.admit(now, *v.waiter, expired);
+        return machine_.admit(now, *v.waiter, others);
     }
 
     /// While nobody waits, or all who do are patient, no decision depends on the time.

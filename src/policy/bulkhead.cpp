@@ -20,19 +20,19 @@ bulkhead::bulkhead(bulkhead_options options)
       max_concurrent_(options_.max_concurrent)
 {}
 
-admission bulkhead::admit(time_point now, waiter& self, waiter_list& expired)
+admission bulkhead::admit(time_point now, waiter& self, turns& others)
 {
-    auto const at_once = admit(now, expired, self.weight);
+    auto const at_once = admit(now, others, self.weight);
     if (at_once.what == admission::kind::granted || self.weight > max_concurrent_) return at_once;
     if (queue_.size() >= options_.max_queue || self.deadline <= now) return at_once;
     enqueue(self);
     return admission::queued();
 }
 
-admission bulkhead::admit(time_point now, waiter_list& expired, std::uint32_t weight)
+admission bulkhead::admit(time_point now, turns& others, std::uint32_t weight)
 {
-    auto gone = expire(now);
-    while (auto* w = gone.pop_front()) expired.push_back(*w);
+    expire(now, others.expired);
+    let_in(now, others.granted);
     if (has_room(weight)) return go_in(now, weight);
     return admission::refused(errc::bulkhead_full);
 }
@@ -45,7 +45,8 @@ admission bulkhead::go_in(time_point now, std::uint32_t weight)
 
 bulkhead::turns bulkhead::settle(grant pass, time_point now)
 {
-    turns result{{}, expire(now)};
+    turns result;
+    expire(now, result.expired);
     running_ -= pass.weight;
     let_in(now, result.granted);
     return result;
@@ -65,7 +66,8 @@ void bulkhead::let_in(time_point now, waiter_list& granted)
 bulkhead::turns bulkhead::resize(std::size_t max_concurrent, time_point now)
 {
     max_concurrent_ = max_concurrent;
-    turns result{{}, expire(now)};
+    turns result;
+    expire(now, result.expired);
     for (auto* w = queue_.front(); w != nullptr;) {
         auto* const next = w->next;
         if (w->weight > max_concurrent_) {
@@ -84,17 +86,17 @@ std::optional<std::size_t> bulkhead::lend() const noexcept
     return max_concurrent_ - running_;
 }
 
-bool bulkhead::withdraw(waiter& w)
+bool bulkhead::withdraw(waiter& w, time_point now, waiter_list& granted)
 {
     if (!w.queued) return false;
     dequeue(w);
+    let_in(now, granted);
     return true;
 }
 
-waiter_list bulkhead::expire(time_point now)
+void bulkhead::expire(time_point now, waiter_list& gone)
 {
-    waiter_list gone;
-    if (now < earliest_) return gone;
+    if (now < earliest_) return;
     earliest_ = time_point::max();
     for (auto* w = queue_.front(); w != nullptr;) {
         auto* const next = w->next;
@@ -106,7 +108,6 @@ waiter_list bulkhead::expire(time_point now)
         }
         w = next;
     }
-    return gone;
 }
 
 void bulkhead::enqueue(waiter& w)

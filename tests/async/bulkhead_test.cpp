@@ -222,6 +222,23 @@ TEST(bulkhead_handle, a_light_call_does_not_overtake_a_heavy_one_though_it_would
     EXPECT_TRUE(rooms.try_acquire(t0, 2));
 }
 
+TEST(bulkhead_handle, a_heavy_call_that_withdraws_lets_in_the_light_one_behind_it)
+{
+    bulkhead const rooms(sized(2, 2));
+    auto const held = rooms.try_acquire(t0);
+    queued_call heavy;
+    queued_call light;
+    moment now(t0);
+    ASSERT_EQ(rooms.as_gate()->admit({.now = now, .waiter = &heavy, .weight = 2}).what,
+              admission::kind::wait_turn);
+    ASSERT_EQ(ask(rooms, light), admission::kind::wait_turn);
+    EXPECT_TRUE(rooms.as_gate()->withdraw(heavy));
+    EXPECT_EQ(light.woken, 1);
+    EXPECT_TRUE(light.granted);
+    settle_at(*rooms.as_gate(), light.pass, verdict::success, t0);
+    EXPECT_EQ(rooms.snapshot().running, 1u);
+}
+
 TEST(bulkhead_handle, nobody_overtakes_the_queue)
 {
     bulkhead const rooms(sized(1, 1));
@@ -368,8 +385,9 @@ private:
     void admit(std::uint32_t weight)
     {
         moment now(t0);
-        waiter_list expired;
-        same(handle_.as_gate()->admit({.now = now, .weight = weight}), machine_.admit(t0, expired, weight));
+        policy::bulkhead::turns others;
+        same(handle_.as_gate()->admit({.now = now, .weight = weight}), machine_.admit(t0, others, weight));
+        go_in(others);
     }
 
     void admit(pair& call, std::uint32_t weight)
@@ -378,9 +396,10 @@ private:
         call.at_handle.granted = call.at_machine.granted = false;
         call.at_machine.weight = weight;
         moment now(t0);
-        waiter_list expired;
+        policy::bulkhead::turns others;
         same(handle_.as_gate()->admit({.now = now, .waiter = &call.at_handle, .weight = weight}),
-             machine_.admit(t0, call.at_machine, expired));
+             machine_.admit(t0, call.at_machine, others));
+        go_in(others);
     }
 
     void same(admission const& ours, admission const& theirs)
@@ -396,21 +415,26 @@ private:
         auto const pass = held_.back();
         held_.pop_back();
         settle_at(*handle_.as_gate(), pass, verdict::success, t0);
-        go_in(machine_.settle(pass, t0));
+        auto turns = machine_.settle(pass, t0);
+        go_in(turns);
     }
 
     void withdraw(pair& call)
     {
-        ASSERT_EQ(handle_.as_gate()->withdraw(call.at_handle), machine_.withdraw(call.at_machine));
+        policy::bulkhead::turns others;
+        ASSERT_EQ(handle_.as_gate()->withdraw(call.at_handle),
+                  machine_.withdraw(call.at_machine, t0, others.granted));
+        go_in(others);
     }
 
     void resize(std::size_t to)
     {
         handle_.resize(to, t0);
-        go_in(machine_.resize(to, t0));
+        auto turns = machine_.resize(to, t0);
+        go_in(turns);
     }
 
-    void go_in(policy::bulkhead::turns turns)
+    void go_in(policy::bulkhead::turns& turns)
     {
         while (auto const* w = turns.granted.pop_front()) held_.push_back(w->pass);
     }

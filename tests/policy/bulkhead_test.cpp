@@ -34,19 +34,30 @@ row members(waiter_list const& list)
 /// Asks for `w`, and expects that nobody is found to have waited too long.
 admission ask(bulkhead& b, waiter& w, time_point now = at(0s))
 {
-    waiter_list expired;
-    auto const answer = b.admit(now, w, expired);
-    EXPECT_TRUE(expired.empty());
+    bulkhead::turns others;
+    auto const answer = b.admit(now, w, others);
+    EXPECT_TRUE(others.expired.empty());
+    EXPECT_TRUE(others.granted.empty());
     return answer;
 }
 
 /// The same for a call that cannot wait.
 admission ask(bulkhead& b, time_point now = at(0s))
 {
-    waiter_list expired;
-    auto const answer = b.admit(now, expired);
-    EXPECT_TRUE(expired.empty());
+    bulkhead::turns others;
+    auto const answer = b.admit(now, others);
+    EXPECT_TRUE(others.expired.empty());
+    EXPECT_TRUE(others.granted.empty());
     return answer;
+}
+
+/// Withdraws `w`, and expects that nobody goes in for it.
+bool withdraw(bulkhead& b, waiter& w)
+{
+    waiter_list granted;
+    auto const was_waiting = b.withdraw(w, at(0s), granted);
+    EXPECT_TRUE(granted.empty());
+    return was_waiting;
 }
 
 struct counts
@@ -81,7 +92,7 @@ TEST(bulkhead, a_life_fills_queues_hands_over_and_empties)
     EXPECT_EQ(d.pass, (grant{0, at(1s), 1})) << "it begins now, not when it came";
     EXPECT_EQ(seen(b), (counts{2, 1}));
 
-    EXPECT_TRUE(b.withdraw(e));
+    EXPECT_TRUE(withdraw(b, e));
     EXPECT_EQ(seen(b), (counts{2, 0}));
     EXPECT_TRUE(b.settle({}, at(2s)).granted.empty());
     EXPECT_TRUE(b.settle({}, at(2s)).granted.empty());
@@ -119,7 +130,7 @@ TEST(bulkhead, waiters_leave_in_the_order_in_which_they_came)
     std::array<waiter, 5> all;
     ask(b);
     for (auto& w : all) EXPECT_EQ(ask(b, w), admission::queued());
-    b.withdraw(all[2]);
+    withdraw(b, all[2]);
     row served;
     for (int i = 0; i < 4; ++i)
         for (auto const* w : members(b.settle({}, at(1s)).granted)) served.push_back(w);
@@ -162,11 +173,11 @@ TEST(bulkhead, whoever_waited_too_long_makes_room_for_the_next)
     ask(b, second);
     EXPECT_EQ(ask(b, third, at(999ms)), full);
 
-    waiter_list expired;
-    EXPECT_EQ(b.admit(at(1s), third, expired), admission::queued());
-    EXPECT_EQ(members(expired), row{&second});
-    EXPECT_EQ(b.admit(at(2s), expired), full);
-    EXPECT_EQ(members(expired), (row{&second, &first})) << "added to those found before";
+    bulkhead::turns others;
+    EXPECT_EQ(b.admit(at(1s), third, others), admission::queued());
+    EXPECT_EQ(members(others.expired), row{&second});
+    EXPECT_EQ(b.admit(at(2s), others), full);
+    EXPECT_EQ(members(others.expired), (row{&second, &first})) << "added to those found before";
     EXPECT_EQ(seen(b), (counts{1, 1}));
 }
 
@@ -195,10 +206,10 @@ TEST(bulkhead, a_waiter_can_withdraw_once_and_only_while_it_waits)
     waiter running, waiting, stranger;
     ask(b, running);
     ask(b, waiting);
-    EXPECT_FALSE(b.withdraw(running));
-    EXPECT_FALSE(b.withdraw(stranger));
-    EXPECT_TRUE(b.withdraw(waiting));
-    EXPECT_FALSE(b.withdraw(waiting));
+    EXPECT_FALSE(withdraw(b, running));
+    EXPECT_FALSE(withdraw(b, stranger));
+    EXPECT_TRUE(withdraw(b, waiting));
+    EXPECT_FALSE(withdraw(b, waiting));
     EXPECT_EQ(seen(b), (counts{1, 0}));
 }
 
@@ -213,8 +224,8 @@ TEST(bulkhead, a_waiter_whose_turn_has_come_can_no_longer_withdraw)
     auto const turns = b.settle({}, at(1s));
     ASSERT_EQ(members(turns.granted), row{&served});
     ASSERT_EQ(members(turns.expired), row{&expired});
-    EXPECT_FALSE(b.withdraw(served));
-    EXPECT_FALSE(b.withdraw(expired));
+    EXPECT_FALSE(withdraw(b, served));
+    EXPECT_FALSE(withdraw(b, expired));
     EXPECT_EQ(seen(b), (counts{1, 0})) << "and its permit is not lost";
 }
 
@@ -226,7 +237,7 @@ TEST(bulkhead, a_waiter_can_come_again)
     for (int i = 0; i < 3; ++i) {
         ASSERT_EQ(ask(b, w), admission::queued());
         ASSERT_FALSE(w.granted);
-        ASSERT_TRUE(b.withdraw(w));
+        ASSERT_TRUE(withdraw(b, w));
         ASSERT_EQ(ask(b, w), admission::queued());
         auto turns = b.settle({}, at(1s));
         ASSERT_EQ(turns.granted.pop_front(), &w);
@@ -241,7 +252,7 @@ TEST(bulkhead, a_waiter_that_withdrew_is_not_expired_later)
     ask(b);
     ask(b, gone);
     ask(b, patient);
-    b.withdraw(gone);
+    withdraw(b, gone);
     auto const turns = b.settle({}, at(2s));
     EXPECT_TRUE(turns.expired.empty());
     EXPECT_EQ(members(turns.granted), row{&patient});
@@ -352,12 +363,13 @@ private:
     {
         auto* const w = dice_.one_in(4) ? nullptr : idle();
         if (w) w->deadline = dice_.one_in(3) ? time_point::max() : now_ + dice_.between(-5ns, 200ns);
-        waiter_list expired;
+        bulkhead::turns others;
         row expected;
         auto const kind = naive_.admit(w, now_, expected);
-        auto const answer = w ? bulkhead_.admit(now_, *w, expired) : bulkhead_.admit(now_, expired);
+        auto const answer = w ? bulkhead_.admit(now_, *w, others) : bulkhead_.admit(now_, others);
         ASSERT_EQ(answer.what, kind);
-        ASSERT_EQ(members(expired), expected);
+        ASSERT_EQ(members(others.expired), expected);
+        ASSERT_TRUE(others.granted.empty()) << "all weigh the same";
     }
 
     void settle()
@@ -377,7 +389,9 @@ private:
     void withdraw()
     {
         auto& w = waiters_.at(dice_.below(waiters_.size()));
-        ASSERT_EQ(bulkhead_.withdraw(w), naive_.withdraw(&w));
+        waiter_list granted;
+        ASSERT_EQ(bulkhead_.withdraw(w, now_, granted), naive_.withdraw(&w));
+        ASSERT_TRUE(granted.empty()) << "all weigh the same";
         ASSERT_FALSE(w.queued);
     }
 
@@ -448,10 +462,10 @@ bulkhead of(std::size_t size, std::size_t queue)
 TEST(bulkhead, a_heavy_call_takes_its_weight_and_gives_it_back)
 {
     auto b = of(3, 0);
-    waiter_list expired;
-    auto const heavy = b.admit(at(0s), expired, 2);
+    bulkhead::turns others;
+    auto const heavy = b.admit(at(0s), others, 2);
     EXPECT_EQ(heavy, admission::granted({0, at(0s), 2}));
-    EXPECT_EQ(b.admit(at(0s), expired, 2), full);
+    EXPECT_EQ(b.admit(at(0s), others, 2), full);
     EXPECT_EQ(seen(b), (counts{2, 0}));
     b.settle(heavy.pass, at(1s));
     EXPECT_EQ(seen(b), (counts{0, 0}));
@@ -474,6 +488,40 @@ TEST(bulkhead, a_heavy_call_at_the_head_is_not_overtaken)
     EXPECT_EQ(heavy.pass.weight, 3u);
     auto after = b.settle(heavy.pass, at(2s));
     EXPECT_EQ(members(after.granted), row{&light});
+}
+
+TEST(bulkhead, a_heavy_call_that_goes_lets_lighter_ones_in)
+{
+    auto b = of(3, 5);
+    (void)ask(b);
+    waiter heavy;
+    std::array<waiter, 3> light;
+    heavy.weight = 3;
+    EXPECT_EQ(ask(b, heavy), admission::queued());
+    for (auto& w : light) EXPECT_EQ(ask(b, w), admission::queued());
+    waiter_list granted;
+    EXPECT_TRUE(b.withdraw(heavy, at(1s), granted));
+    EXPECT_EQ(members(granted), (row{&light[0], &light[1]}));
+    EXPECT_EQ(light[0].pass, (grant{0, at(1s), 1}));
+    EXPECT_EQ(seen(b), (counts{3, 1}));
+}
+
+TEST(bulkhead, a_heavy_call_that_is_late_lets_lighter_ones_in_before_the_next_comes)
+{
+    auto b = of(3, 2);
+    (void)ask(b);
+    waiter heavy;
+    waiter light;
+    heavy.weight = 3;
+    heavy.deadline = at(1s);
+    EXPECT_EQ(ask(b, heavy), admission::queued());
+    EXPECT_EQ(ask(b, light), admission::queued());
+    bulkhead::turns others;
+    waiter next;
+    EXPECT_EQ(b.admit(at(1s), next, others), admission::granted({0, at(1s), 1}));
+    EXPECT_EQ(members(others.expired), row{&heavy});
+    EXPECT_EQ(members(others.granted), row{&light});
+    EXPECT_EQ(seen(b), (counts{3, 0}));
 }
 
 TEST(bulkhead, a_call_heavier_than_the_bulkhead_never_queues)
@@ -532,7 +580,7 @@ TEST(bulkhead, lends_nothing_while_the_number_of_free_units_does_not_decide)
     ask(b);
     ask(b, heavy);
     EXPECT_EQ(b.lend(), std::nullopt) << "the free unit is not for those who come";
-    EXPECT_TRUE(b.withdraw(heavy));
+    EXPECT_TRUE(withdraw(b, heavy));
     EXPECT_EQ(b.lend(), 1u);
 
     ask(b);
@@ -599,7 +647,7 @@ TEST(bulkhead, needs_the_time_only_while_somebody_waits_who_has_a_deadline)
     EXPECT_FALSE(b.is_timeless());
     b.settle(first.pass, at(1s));
     EXPECT_FALSE(b.is_timeless());
-    EXPECT_TRUE(b.withdraw(hurried));
+    EXPECT_TRUE(withdraw(b, hurried));
     EXPECT_TRUE(b.is_timeless());
 }
 

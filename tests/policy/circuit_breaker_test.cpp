@@ -60,6 +60,7 @@ TEST(circuit_breaker, a_life_opens_lets_trials_in_closes_and_opens_again)
     EXPECT_EQ(b.state(), circuit_state::open) << "two of four is half";
     EXPECT_EQ(b.admit(at(2s)), refused_until(at(12s)));
     EXPECT_EQ(b.snapshot(at(2s)).opens_until, at(12s));
+    EXPECT_EQ(b.opens_until(), at(12s));
 
     auto const first = b.admit(at(12s));
     auto const second = b.admit(at(12s));

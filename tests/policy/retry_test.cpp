@@ -48,6 +48,17 @@ retry_action first_failure(retry_options const& o, time_point now, std::optional
     return l.attempt_failed(now, deadline, hint, half);
 }
 
+TEST(retry, shows_how_far_a_loop_has_come)
+{
+    auto const o = three();
+    loop l(o);
+    l.start(at(5s));
+    l.attempt_started();
+    EXPECT_EQ(l.snapshot().attempts, 2U);
+    EXPECT_EQ(l.snapshot().max_attempts, 3U);
+    EXPECT_EQ(l.snapshot().started, at(5s));
+}
+
 // A life
 
 TEST(retry, a_life_tries_again_after_growing_pauses_until_the_attempts_are_used_up)

@@ -32,9 +32,9 @@ private:
     {
         auto self = std::make_unique<caller>(name);
         if (arguments.find("max_wait_ms")) self->deadline = now + ms(arguments.integer("max_wait_ms"));
-        waiter_list expired;
-        auto const answer = machine_.admit(now, *self, expired);
-        auto result = forget(expired);
+        policy::bulkhead::turns others;
+        auto const answer = machine_.admit(now, *self, others);
+        auto result = forget(others.expired);
         result["result"] = "rejected";
         if (answer.what == admission::kind::granted) {
             result["result"] = "run";
@@ -57,8 +57,10 @@ private:
             result = forget(turns.expired);
             started = start(turns.granted);
         } else if (auto const queued = waiting_.find(name); queued != waiting_.end()) {
-            machine_.withdraw(*queued->second);
+            waiter_list granted;
+            machine_.withdraw(*queued->second, now, granted);
             waiting_.erase(queued);
+            started = start(granted);
         }
         result["started"] = std::move(started);
         return with_counts(std::move(result));

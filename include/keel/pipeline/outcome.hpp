@@ -18,6 +18,9 @@
 #include <utility>
 
 namespace keel {
+namespace detail {
+struct as_outcome;
+}
 
 /// Who had the last word in a call. Never confused: a cancellation by the caller stays the caller's.
 enum class ended_by : std::uint8_t
@@ -146,6 +149,8 @@ public:
     call_report const& report() const noexcept { return report_; }
 
 private:
+    friend struct detail::as_outcome;
+
     void require_value() const
     {
         if (value_) return;

@@ -66,19 +66,22 @@ public:
     explicit bulkhead(bulkhead_options);
 
     /// May a call go in? If it may wait, `self` is queued until `self.deadline`.
-    /// \param expired receives the waiters that were found to have waited too long
-    admission admit(time_point now, waiter& self, waiter_list& expired);
+    /// \param others receives the waiters that were found to have waited too long, and those that go in now
+    /// that a
+    ///               heavy one of these no longer stands before them
+    admission admit(time_point now, waiter& self, turns& others);
 
     /// May a call that cannot wait go in?
     /// \param weight how many units it takes; more than `max_concurrent` is always refused
-    admission admit(time_point now, waiter_list& expired, std::uint32_t weight = 1);
+    admission admit(time_point now, turns& others, std::uint32_t weight = 1);
 
     /// A call that was granted a permit ended: its permit goes to the first waiter.
     turns settle(grant, time_point now);
 
     /// Takes a waiter out of the queue. False: it is not in it, because its turn has come or its wait is
     /// over.
-    bool withdraw(waiter&);
+    /// \param granted receives the waiters that go in now that a heavy one no longer stands before them
+    bool withdraw(waiter&, time_point now, waiter_list& granted);
 
     /// Admits this many from now on. Growing lets waiters in; shrinking takes no permit away, but ends the
     /// wait of those whose weight can never fit. \param max_concurrent at least 1
@@ -107,7 +110,7 @@ public:
     bulkhead_snapshot snapshot() const;
 
 private:
-    waiter_list expire(time_point now);
+    void expire(time_point now, waiter_list& gone);
     void enqueue(waiter&);
     void dequeue(waiter&);
     void let_in(time_point now, waiter_list& granted);

@@ -159,7 +159,7 @@ void call::means_to(std::size_t step, std::optional<judgement> own)
 void call::ended(bool has_value, judgement what)
 {
     conclude_attempt(has_value, what);
-    tell_attempt_ended();
+    if (traced_) tell_attempt_ended();
 }
 
 void call::conclude_attempt(bool has_value, judgement what)
@@ -195,7 +195,7 @@ void call::misjudged(failure&& thrown)
     expired_ = nobody;
     failure_ = std::move(thrown);
     conclude(verdict::ignored, keel::ended_by::predicate, nobody);
-    tell_attempt_ended();
+    if (traced_) tell_attempt_ended();
 }
 
 void call::leave_behind(std::shared_ptr<attempt_base> const& running)
@@ -215,7 +215,7 @@ void call::leave_behind(std::shared_ptr<attempt_base> const& running)
         fail_timed_out(expired, verdict::failure, "abandoned");
     else
         fail_by_caller();
-    tell_attempt_ended();
+    if (traced_) tell_attempt_ended();
 }
 
 // --- how an attempt ends
@@ -400,7 +400,7 @@ telemetry::origin call::origin(step_index step)
 
 void call::tell_attempt_ended()
 {
-    if (!traced_ || attempt_began_ == never) return;
+    if (attempt_began_ == never) return;
     auto const took = saturating_sub(now_(), std::exchange(attempt_began_, never));
     telemetry::emit(sink(), telemetry::attempt_ended{origin(nobody), attempts, to_string(report_.verdict),
                                                      failure_.code, took});
@@ -408,16 +408,15 @@ void call::tell_attempt_ended()
 
 void call::tell_call_ended()
 {
-    if (!traced_) return;
     telemetry::emit(sink(), telemetry::call_ended{origin(nobody), attempts, to_string(report_.ended_by),
                                                   to_string(report_.verdict), failure_.code,
                                                   saturating_sub(now_(), began_)});
 }
 
-void call::name_policy() noexcept
+void call::name_policy(policy_name& to) noexcept
 {
     auto const name = name_of(plan_.steps[ended_step_]);
-    report_.policy = policy_name(std::move(terms_), name);
+    to = policy_name(std::move(terms_), name);
 }
 
 /// The frame is being destroyed before the call has finished: its context is going away.

@@ -210,7 +210,7 @@ inline call::action call::end_call()
 {
     stage_ = stage::finished;
     report_.attempts = attempts;
-    tell_call_ended();
+    if (traced_) tell_call_ended();
     return action::finish;
 }
 
@@ -249,7 +249,7 @@ call::action call::next_after_success(asio::cancellation_state const& state)
     hint_.reset();
     conclude(verdict::success, keel::ended_by::operation, nobody);
     has_value_ = true;
-    tell_attempt_ended();
+    if (traced_) tell_attempt_ended();
     auto const to_do = walk_out();
     return to_do == action::go_on ? next(state) : to_do;
 }

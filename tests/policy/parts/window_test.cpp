@@ -171,6 +171,8 @@ TEST(outcome_ring, without_interest_in_slow_calls_it_forgets_them_and_takes_half
     outcome_ring ring(100U, false);
     EXPECT_EQ(ring.words(), 3U) << "one of counts, two of bits";
     EXPECT_EQ(outcome_ring(100).words(), 6U);
+    EXPECT_EQ(policy::outcome_ring(64, false).words(), 2U) << "not a word more than its bits need";
+    EXPECT_EQ(policy::outcome_ring(65, false).words(), 3U);
     for (int i = 0; i < 150; ++i) ring.add(i < 75, true);
     EXPECT_EQ(ring.sum(), (tally{100, 25, 0}));
 }
@@ -190,6 +192,7 @@ TEST(outcome_ring, is_full_once_it_has_as_many_outcomes_as_it_keeps)
 
 TEST(failure_run, counts_failures_in_a_row)
 {
+    EXPECT_EQ(policy::failure_run::words(), 1U);
     failure_run run;
     run.add(true);
     run.add(true);

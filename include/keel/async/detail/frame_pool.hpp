@@ -54,7 +54,7 @@ public:
 private:
     static constexpr std::size_t granule = 64;
     static constexpr std::size_t classes = 64; ///< Up to 4 KiB.
-    static constexpr std::uint16_t most_kept = 256;
+    static constexpr std::uint16_t most_kept = 1024;
 
     struct free_block
     {

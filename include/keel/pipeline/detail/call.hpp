@@ -118,13 +118,12 @@ public:
     /// What went wrong: with the attempt that has just ended, and when finished, with the call.
     failure& why() noexcept { return failure_; }
     failure const& why() const noexcept { return failure_; }
-    /// How it went. Takes over what keeps the policy's name, which is what made the call: to be asked last,
-    /// and once.
-    call_report&& take_report() noexcept
-    {
-        if (ended_step_ != nobody) name_policy();
-        return std::move(report_);
-    }
+    /// How it went, but for the name of the policy.
+    call_report& report() noexcept { return report_; }
+    /// Whether a policy ended the call, whose name is to be told.
+    bool has_policy_to_name() const noexcept { return ended_step_ != nobody; }
+    /// Gives away what keeps the name alive, which is what made the call: the last thing to ask for.
+    void name_policy(policy_name& to) noexcept;
     plan const& made_of() const noexcept { return plan_; }
 
 private:
@@ -228,7 +227,6 @@ private:
     bool is_inside_another() const noexcept;
     void tell_attempt_ended();
     void tell_call_ended();
-    void name_policy() noexcept;
     void give_everything_back() noexcept;
     void leave_the_known() noexcept;
 

@@ -69,7 +69,9 @@ struct as_outcome
         operator outcome<T>() &&
         {
             if (!of.value_stands()) value.reset();
-            return outcome<T>(std::move(value), std::move(of.why()), of.take_report());
+            outcome<T> end(std::move(value), std::move(of.why()), std::move(of.report()));
+            if (of.has_policy_to_name()) of.name_policy(end.report_.policy);
+            return end;
         }
     };
 

@@ -30,7 +30,6 @@ public:
     /// Rounded down to a nanosecond.
     duration floor() const noexcept;
 
-    friend constexpr bool operator==(exact_duration const&, exact_duration const&) = default;
     friend constexpr auto operator<=>(exact_duration const&, exact_duration const&) = default;
 
 private:
