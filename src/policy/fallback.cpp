@@ -21,13 +21,16 @@ struct matches
 
 fallback::fallback(fallback_options options) : options_(checked("fallback", std::move(options))) {}
 
-void fallback::add(failure_match match) { matches_.push_back(std::move(match)); }
+void fallback::add(failure_match match)
+{
+    matches_.push_back(std::make_shared<failure_match const>(std::move(match)));
+}
 
 std::optional<std::size_t> fallback::choose(failure const& what, bool caller_cancelled) const
 {
     if (caller_cancelled) return std::nullopt;
     for (std::size_t i = 0; i < matches_.size(); ++i)
-        if (std::visit(matches{what}, matches_[i])) return i;
+        if (std::visit(matches{what}, *matches_[i])) return i;
     return std::nullopt;
 }
 

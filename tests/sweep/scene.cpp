@@ -40,10 +40,15 @@ std::string interference::text() const
     return "call " + std::to_string(call) + " is cancelled (" + how + ')';
 }
 
-scene::scene(std::uint64_t seed, std::ostream* text)
-    : log_(std::make_shared<simulated::event_log>(text)),
+scene::scene(std::uint64_t seed, std::shared_ptr<simulated::event_log> log)
+    : log_(std::move(log)),
       simulation_(seed),
       book_(simulation_.clock(), log_)
+{}
+
+// Delegates, so that what has been started is destroyed in order if there is no memory to start the rest.
+scene::scene(std::uint64_t seed, std::ostream* text)
+    : scene(seed, std::make_shared<simulated::event_log>(text))
 {
     log_->tell([this](telemetry::event const& e) { book_.happened(e); });
     stream random(seed);

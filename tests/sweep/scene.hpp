@@ -70,6 +70,8 @@ public:
     std::vector<std::string> run_short_of_memory(std::function<void()> const& relieved);
 
 private:
+    scene(std::uint64_t seed, std::shared_ptr<simulated::event_log>);
+
     void drop_handles();
     std::uint64_t steps(std::uint64_t most);
     void interfere(interference const&);

@@ -155,6 +155,7 @@ public:
     fallback& when(What what, Answer&& answer)
     {
         auto made = detail::make_alternative(std::forward<Answer>(answer));
+        state_->alternatives.reserve(state_->alternatives.size() + 1); // both or neither
         state_->choice.add(to_match(std::move(what)));
         state_->alternatives.push_back(std::move(made));
         return *this;

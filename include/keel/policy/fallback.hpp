@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -61,7 +62,8 @@ public:
 
 private:
     fallback_options options_;
-    std::vector<failure_match> matches_;
+    // Shared by copies: libstdc++ 12 must not copy a variant with a function in it when memory may run out.
+    std::vector<std::shared_ptr<failure_match const>> matches_;
 };
 
 } // namespace policy
