@@ -633,6 +633,20 @@ TEST(bulkhead, shrinking_ends_the_wait_of_whom_it_can_never_hold)
     EXPECT_FALSE(heavy.granted);
 }
 
+TEST(bulkhead, a_new_size_is_not_for_those_who_have_waited_too_long)
+{
+    auto b = of(1, 5);
+    (void)ask(b);
+    waiter late;
+    waiter patient;
+    late.deadline = at(1s);
+    EXPECT_EQ(ask(b, late), admission::queued());
+    EXPECT_EQ(ask(b, patient), admission::queued());
+    auto turns = b.resize(2, at(1s));
+    EXPECT_EQ(members(turns.expired), row{&late});
+    EXPECT_EQ(members(turns.granted), row{&patient});
+}
+
 TEST(bulkhead, needs_the_time_only_while_somebody_waits_who_has_a_deadline)
 {
     auto b = of(1, 2);
