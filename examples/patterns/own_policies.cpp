@@ -25,7 +25,7 @@ public:
         return keel::admission::granted({});
     }
 
-    void settle(keel::grant, keel::verdict, keel::visit const&) noexcept override {}
+    void settle(keel::grant const&, keel::verdict, keel::visit const&) noexcept override {}
 
     std::string_view state_to_keep(keel::time_point) const noexcept override
     {

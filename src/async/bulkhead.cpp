@@ -48,7 +48,7 @@ public:
         return ask(v);
     }
 
-    void settle(grant pass, verdict, visit const& v) noexcept override
+    void settle(grant const& pass, verdict, visit const& v) noexcept override
     {
         if (!turnstile_.put_back(pass.weight)) tell(pass, v);
     }

@@ -30,7 +30,7 @@ public:
         return refusal(until); // made where it is wanted: to copy an answer takes longer than all of this
     }
 
-    void settle(grant pass, verdict what, visit const& v) noexcept override
+    void settle(grant const& pass, verdict what, visit const& v) noexcept override
     {
         if (what == verdict::success && settle_quietly(pass)) return;
         change(v, [&](time_point now) { return machine_.settle(pass, what, now); });

@@ -139,7 +139,7 @@ public:
         return shard_.commons().rules.options();
     }
     admission admit(visit const& v) override { return shard_.admit(entry_, v); }
-    void settle(grant pass, verdict what, visit const& v) noexcept override
+    void settle(grant const& pass, verdict what, visit const& v) noexcept override
     {
         shard_.settle(entry_, pass, what, v);
     }

@@ -49,9 +49,9 @@ public:
         return ask(now, weight, max_wait);
     }
 
-    void settle(grant, verdict, visit const&) noexcept override {}
+    void settle(grant const&, verdict, visit const&) noexcept override {}
 
-    void give_back(grant pass, visit const& v) noexcept override
+    void give_back(grant const& pass, visit const& v) noexcept override
     {
         auto const now = v.now();
         std::lock_guard lock(lock_);
@@ -90,8 +90,8 @@ private:
     duration longest_wait(time_point now, time_point deadline) const
     {
         if (deadline == time_point::max()) return max_wait_;
-        auto const left = std::max(duration::zero(), saturating_sub(deadline, now));
-        return std::min(max_wait_, left - duration(1));
+        auto const left = saturating_sub(deadline, now);
+        return left > max_wait_ ? max_wait_ : std::max(duration::zero(), left) - duration(1);
     }
 
     static constexpr auto unknown = time_point::min();

@@ -43,7 +43,7 @@ admission bulkhead::go_in(time_point now, std::uint32_t weight)
     return admission::granted({0, now, weight});
 }
 
-bulkhead::turns bulkhead::settle(grant pass, time_point now)
+bulkhead::turns bulkhead::settle(grant const& pass, time_point now)
 {
     turns result;
     expire(now, result.expired);

@@ -190,7 +190,7 @@ admission circuit_control::admit_while_half_open(time_point now)
     return admission::granted({circuit_.generation, now, 1});
 }
 
-bool circuit_control::settle(grant pass, verdict v, time_point now)
+bool circuit_control::settle(grant const& pass, verdict v, time_point now)
 {
     if (pass.generation != circuit_.generation) return false;
     auto const failed = v == verdict::failure || v == verdict::throttled;

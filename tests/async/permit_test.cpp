@@ -46,7 +46,7 @@ public:
 
     admission admit(visit const& v) override { return admission::granted({++granted, v.now(), 1}); }
 
-    void settle(grant pass, verdict what, visit const& v) noexcept override
+    void settle(grant const& pass, verdict what, visit const& v) noexcept override
     {
         ends.push_back({pass.generation, what, v.now()});
     }

@@ -82,7 +82,7 @@ public:
         return answer;
     }
 
-    void settle(grant pass, verdict what, visit const& v) noexcept override
+    void settle(grant const& pass, verdict what, visit const& v) noexcept override
     {
         if (wrong_ == fault::tells_no_time)
             telemetry::emit(v.from.observer,

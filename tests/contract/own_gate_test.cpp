@@ -30,7 +30,7 @@ public:
         return keel::admission::refused(keel::errc::bulkhead_full);
     }
 
-    void settle(keel::grant, keel::verdict, keel::visit const&) noexcept override { --inside; }
+    void settle(keel::grant const&, keel::verdict, keel::visit const&) noexcept override { --inside; }
 
     std::atomic<int> inside = 0;
 

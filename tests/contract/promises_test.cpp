@@ -50,8 +50,8 @@ public:
         return admission::queued();
     }
 
-    void settle(grant, verdict, visit const&) noexcept override {}
-    void give_back(grant, visit const&) noexcept override { --promised; }
+    void settle(grant const&, verdict, visit const&) noexcept override {}
+    void give_back(grant const&, visit const&) noexcept override { --promised; }
     bool withdraw(turn_waiter&) noexcept override { return promised-- > 0; }
 
     int promised = 0;

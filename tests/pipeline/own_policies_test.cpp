@@ -24,7 +24,7 @@ public:
         return admission::granted({0, {}, v.weight});
     }
 
-    void settle(grant, verdict v, visit const&) noexcept override
+    void settle(grant const&, verdict v, visit const&) noexcept override
     {
         --inside;
         heard.push_back(v);
@@ -41,7 +41,7 @@ class broken_gate final : public gate
 public:
     std::string_view name() const noexcept override { return "broken"; }
     admission admit(visit const&) override { throw std::runtime_error("no"); }
-    void settle(grant, verdict, visit const&) noexcept override {}
+    void settle(grant const&, verdict, visit const&) noexcept override {}
 };
 
 /// Runs again at once, a number of times.

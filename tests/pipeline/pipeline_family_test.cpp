@@ -27,7 +27,7 @@ class talker final : public gate
 public:
     std::string_view name() const noexcept override { return "talker"; }
     admission admit(visit const&) override { return admission::granted({}); }
-    void settle(grant, verdict, visit const&) noexcept override {}
+    void settle(grant const&, verdict, visit const&) noexcept override {}
     std::string_view state_to_keep(time_point) const noexcept override { return says.load(); }
 
     std::atomic<char const*> says{""};
@@ -571,7 +571,7 @@ TEST(state_to_keep, of_a_users_gate_is_unknown_unless_it_says_otherwise)
     public:
         std::string_view name() const noexcept override { return "silent"; }
         admission admit(visit const&) override { return admission::granted({}); }
-        void settle(grant, verdict, visit const&) noexcept override {}
+        void settle(grant const&, verdict, visit const&) noexcept override {}
     };
     of_policies t;
     auto const f = t.family([](std::string_view) {
@@ -699,7 +699,7 @@ TEST(pipeline_family, asks_policies_without_its_lock)
         explicit nosy(std::optional<pipeline_family> const& of) : of_(of) {}
         std::string_view name() const noexcept override { return "nosy"; }
         admission admit(visit const&) override { return admission::granted({}); }
-        void settle(grant, verdict, visit const&) noexcept override {}
+        void settle(grant const&, verdict, visit const&) noexcept override {}
         std::string_view state_to_keep(time_point) const noexcept override
         {
             return of_->snapshot().entries > 1 ? "" : "alone";
@@ -725,7 +725,7 @@ TEST(pipeline_family, keeps_an_entry_that_is_asked_for_while_its_policies_are_lo
         explicit asking(std::optional<pipeline_family> const& of) : of_(of) {}
         std::string_view name() const noexcept override { return "asking"; }
         admission admit(visit const&) override { return admission::granted({}); }
-        void settle(grant, verdict, visit const&) noexcept override {}
+        void settle(grant const&, verdict, visit const&) noexcept override {}
         std::string_view state_to_keep(time_point) const noexcept override
         {
             (void)of_->try_get("a", t0);

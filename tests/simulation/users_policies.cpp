@@ -59,7 +59,7 @@ admission users_gate::admit(visit const& v)
     return admission::queued();
 }
 
-void users_gate::settle(grant pass, verdict, visit const&) noexcept
+void users_gate::settle(grant const& pass, verdict, visit const&) noexcept
 {
     inside_ -= pass.weight;
     let_in();
@@ -73,7 +73,7 @@ bool users_gate::withdraw(turn_waiter& w) noexcept
     return true;
 }
 
-void users_gate::give_back(grant pass, visit const& v) noexcept { settle(pass, verdict::ignored, v); }
+void users_gate::give_back(grant const& pass, visit const& v) noexcept { settle(pass, verdict::ignored, v); }
 
 verdict users_gate::narrow(verdict v, failure const& why) const
 {

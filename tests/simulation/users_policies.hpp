@@ -32,9 +32,9 @@ public:
     bool holds_capacity() const noexcept override { return true; }
 
     admission admit(visit const&) override;
-    void settle(grant, verdict, visit const&) noexcept override;
+    void settle(grant const&, verdict, visit const&) noexcept override;
     bool withdraw(turn_waiter&) noexcept override;
-    void give_back(grant, visit const&) noexcept override;
+    void give_back(grant const&, visit const&) noexcept override;
     verdict narrow(verdict, failure const&) const override;
 
     std::size_t inside() const noexcept { return inside_; }

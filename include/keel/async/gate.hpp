@@ -91,13 +91,13 @@ public:
 
     /// The call that was granted `pass` has ended. Called once for every permit that was granted, also when
     /// the call is destroyed on its way.
-    virtual void settle(grant pass, verdict, visit const&) noexcept = 0;
+    virtual void settle(grant const& pass, verdict, visit const&) noexcept = 0;
 
     /// Takes a queued call out of the queue. False: its turn has come, or its wait is over; it will be woken.
     virtual bool withdraw(turn_waiter&) noexcept { return false; }
 
     /// A reservation (`wait_until`) will not be used.
-    virtual void give_back(grant, visit const&) noexcept {}
+    virtual void give_back(grant const&, visit const&) noexcept {}
 
     /// What a failure means to this gate: the policy's own predicate. May throw what that throws.
     virtual verdict narrow(verdict v, failure const&) const { return v; }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <type_traits>
 
 namespace keel {
 
@@ -11,21 +12,29 @@ using time_point = std::chrono::steady_clock::time_point;
 /// Nanoseconds, signed. Every duration option of the library has this type.
 using duration = std::chrono::steady_clock::duration;
 
+// Both do what wraps around on unsigned numbers, where it may, and look at the signs: one test that is never
+// met, where limits to compare with would first have to be found.
+
 /// `at + by`, clamped to the range of `time_point` instead of wrapping around.
 constexpr time_point saturating_add(time_point at, duration by) noexcept
 {
-    if (by > duration::zero() && at > time_point::max() - by) return time_point::max();
-    if (by < duration::zero() && at < time_point::min() - by) return time_point::min();
-    return at + by;
+    using wrapping = std::make_unsigned_t<duration::rep>;
+    auto const a = at.time_since_epoch().count();
+    auto const b = by.count();
+    auto const sum = static_cast<duration::rep>(static_cast<wrapping>(a) + static_cast<wrapping>(b));
+    if (((a ^ sum) & (b ^ sum)) < 0) return a < 0 ? time_point::min() : time_point::max();
+    return time_point(duration(sum));
 }
 
 /// `to - from`, clamped to the range of `duration` instead of wrapping around.
 constexpr duration saturating_sub(time_point to, time_point from) noexcept
 {
-    auto const zero = time_point{};
-    if (from < zero && to > time_point::max() + from.time_since_epoch()) return duration::max();
-    if (from > zero && to < time_point::min() + from.time_since_epoch()) return duration::min();
-    return to - from;
+    using wrapping = std::make_unsigned_t<duration::rep>;
+    auto const a = to.time_since_epoch().count();
+    auto const b = from.time_since_epoch().count();
+    auto const gap = static_cast<duration::rep>(static_cast<wrapping>(a) - static_cast<wrapping>(b));
+    if (((a ^ b) & (a ^ gap)) < 0) return a < 0 ? duration::min() : duration::max();
+    return duration(gap);
 }
 
 /// The earlier of two deadlines, where "none" is later than any.

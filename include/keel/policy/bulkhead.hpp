@@ -76,7 +76,7 @@ public:
     admission admit(time_point now, turns& others, std::uint32_t weight = 1);
 
     /// A call that was granted a permit ended: its permit goes to the first waiter.
-    turns settle(grant, time_point now);
+    turns settle(grant const&, time_point now);
 
     /// Takes a waiter out of the queue. False: it is not in it, because its turn has come or its wait is
     /// over.

@@ -226,7 +226,7 @@ public:
 
     /// As the functions of `circuit_breaker`.
     admission admit(time_point now);
-    bool settle(grant pass, verdict, time_point now);
+    bool settle(grant const& pass, verdict, time_point now);
     void force_open() { enter(circuit_state::forced_open); }
     void force_close();
 
@@ -261,7 +261,7 @@ public:
     admission admit(time_point now) { return control().admit(now); }
 
     /// The call that was granted `pass` ended. Returns whether its outcome was counted.
-    bool settle(grant pass, verdict v, time_point now) { return control().settle(pass, v, now); }
+    bool settle(grant const& pass, verdict v, time_point now) { return control().settle(pass, v, now); }
 
     /// Refuse everything until `force_close`.
     void force_open(time_point) { control().force_open(); }

@@ -63,10 +63,14 @@ call::call(std::shared_ptr<terms const>& by, asio::any_io_executor const& execut
         rare().slots.resize(plan_.steps.size());
         slots_ = rare_->slots.data();
     }
-    heed(by->wanted);
+    if (by->limits_or_names) heed(by->wanted);
     until = inherited_;
-    if (known_to_ && !known_to_->join(*this, executor, is_inside_another()))
-        called_off_ = caller_cancelled_ = true;
+    if (known_to_) join_the_known(executor);
+}
+
+void call::join_the_known(asio::any_io_executor const& executor)
+{
+    if (!known_to_->join(*this, executor, is_inside_another())) called_off_ = caller_cancelled_ = true;
 }
 
 void call::heed(overrides const& wanted)

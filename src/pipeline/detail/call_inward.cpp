@@ -9,7 +9,7 @@ namespace keel::detail {
 call::action call::next(asio::cancellation_state const& state)
 {
     note(state);
-    go_on_after_wait();
+    if (stage_ != stage::inward) go_on_after_wait();
     for (;;) {
         auto to_do = action::finish;
         if (stage_ == stage::inward) to_do = walk_in();
@@ -71,11 +71,14 @@ inline call::action call::enter(timeout_step const& step)
     return action::go_on;
 }
 
+retry_held& call::another_retry(retry_step const& step)
+{
+    return *rare().retries.emplace_back(std::make_unique<retry_held>(policy::retry(*step.options)));
+}
+
 inline call::action call::enter(retry_step const& step)
 {
-    auto& own = retry_
-                    ? *rare().retries.emplace_back(std::make_unique<retry_held>(policy::retry(*step.options)))
-                    : retry_.emplace(policy::retry(*step.options));
+    auto& own = retry_ ? another_retry(step) : retry_.emplace(policy::retry(*step.options));
     own.loop.start(step.options->max_duration ? now_() : time_point{});
     if (step.budget) step.budget->call_started(now_);
     at(index_).hold(own);
@@ -85,6 +88,7 @@ inline call::action call::enter(retry_step const& step)
 
 inline call::action call::enter(fallback_step const&)
 {
+    at(index_).clear();
     ++index_;
     return action::go_on;
 }
@@ -124,14 +128,16 @@ call::action call::walk_in()
         fail_timed_out(owner_, verdict::ignored, "not_started");
         return action::go_on;
     }
-    while (index_ < plan_.steps.size()) {
-        auto const to_do = enter(plan_.steps[index_]);
+    auto const* const steps = plan_.steps.data();
+    auto const all = plan_.steps.size();
+    while (index_ < all) {
+        auto const to_do = enter(steps[index_]);
         if (to_do != action::go_on || stage_ != stage::inward) return to_do;
     }
     return begin_attempt();
 }
 
-call::action call::begin_attempt()
+inline call::action call::begin_attempt()
 {
     ++attempts;
     if (traced_) attempt_began_ = now_();

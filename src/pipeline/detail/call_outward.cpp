@@ -40,9 +40,8 @@ inline call::action call::leave(gate_step const& step)
 {
     auto const* const taken = at(index_).permit();
     if (!taken) return action::go_on; // an orphan has it
-    auto const granted_pass = *taken;
+    step.held->settle(*taken, verdict_for(*step.held), visit_);
     at(index_).clear();
-    step.held->settle(granted_pass, verdict_for(*step.held), visit_);
     return action::go_on;
 }
 
@@ -69,16 +68,22 @@ bool call::is_cancelled_by_caller() const noexcept
 inline call::action call::leave(retry_step const& step)
 {
     auto& own = retry_at(index_);
-    if (own.retrying && step.budget) step.budget->retry_ended();
+    if (std::exchange(own.retrying, false) && step.budget) step.budget->retry_ended();
     auto const charged = std::exchange(own.charged, 0);
-    own.retrying = false;
 
     auto const seen = verdict_here();
-    if (seen == verdict::success) {
-        if (step.budget) step.budget->succeeded(charged);
-        return stop_retrying(step, retry_stop::success);
+    if (seen == verdict::success && step.budget) step.budget->succeeded(charged);
+    if (seen == verdict::success || (has_value_ && seen == verdict::ignored)) {
+        report_.stopped = retry_stop::success;
+        close(step, own);
+        at(index_).clear();
+        return action::go_on;
     }
-    if (has_value_ && seen == verdict::ignored) return stop_retrying(step, retry_stop::success);
+    return retry_after_failure(step, own);
+}
+
+call::action call::retry_after_failure(retry_step const& step, retry_held& own)
+{
     if (is_cancelled_by_caller()) return stop_retrying(step, retry_stop::cancelled);
     if (is_out_of_time()) return stop_retrying(step, retry_stop::deadline);
     if ((!terms_->wanted.may_retry()) || !is_retryable(*step.options))
@@ -111,7 +116,7 @@ call::action call::pause(duration length) { return park(stage::pausing, saturati
 call::action call::stop_retrying(retry_step const& step, retry_stop why)
 {
     report_.stopped = why;
-    auto const worth_telling = why != retry_stop::success && why != retry_stop::cancelled && attempts > 0;
+    auto const worth_telling = why != retry_stop::cancelled && attempts > 0;
     if (worth_telling && sink())
         telemetry::emit(sink(),
                         telemetry::retry_stopped{origin(index_), attempts, to_string(why), failure_.code});
@@ -119,13 +124,6 @@ call::action call::stop_retrying(retry_step const& step, retry_stop why)
     at(index_).clear();
     stage_ = stage::outward;
     return action::go_on;
-}
-
-void call::close(retry_step const& step, retry_held& own) noexcept
-{
-    if (!step.budget) return;
-    if (own.retrying) step.budget->retry_ended();
-    step.budget->call_ended();
 }
 
 bool call::is_retryable(retry_options const& options)
@@ -217,10 +215,11 @@ inline call::action call::end_call()
 call::action call::walk_out()
 {
     hand_over const places(*this);
+    auto const* const steps = plan_.steps.data();
     while (stage_ == stage::outward) {
         if (index_ == 0) return end_call();
         --index_;
-        auto const to_do = leave(plan_.steps[index_]);
+        auto const to_do = leave(steps[index_]);
         if (to_do != action::go_on) return to_do;
     }
     return action::go_on;

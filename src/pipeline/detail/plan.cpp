@@ -81,6 +81,7 @@ void plan::add(plan const& inner)
 terms::terms(std::shared_ptr<plan const> p, overrides w)
     : by(std::move(p)),
       wanted(std::move(w)),
+      limits_or_names(wanted.deadline() || wanted.limit() || !wanted.idempotency_key().empty()),
       origin{by->name, by->instance, wanted.operation(), by->sink.get()}
 {}
 

@@ -55,8 +55,8 @@ protected:
     ~parking()
     {
         disarm();
-        context_.strike(*this);
-        stop_listening();
+        if (listed_) context_.strike(*this);
+        if (slot_.is_connected()) stop_listening();
     }
 
     /// Was cancelled from outside, and the emitter is on the stack: do not resume, or touch nothing after.

@@ -128,6 +128,7 @@ public:
 
 private:
     void heed(overrides const& wanted);
+    void join_the_known(asio::any_io_executor const&);
 
     enum class stage : std::uint8_t
     {
@@ -161,6 +162,7 @@ private:
     action enter(retry_step const&);
     action enter(fallback_step const&);
     action enter(loop_step const&);
+    retry_held& another_retry(retry_step const&);
     action begin_attempt();
     action run_operation();
     void turn_over();
@@ -188,8 +190,14 @@ private:
     bool is_retryable(retry_options const&);
     std::optional<duration> hint();
     action pause(duration);
+    action retry_after_failure(retry_step const&, retry_held&);
     action stop_retrying(retry_step const&, retry_stop why);
-    void close(retry_step const&, retry_held&) noexcept;
+    void close(retry_step const& step, retry_held& own) noexcept
+    {
+        if (!step.budget) return;
+        if (own.retrying) step.budget->retry_ended();
+        step.budget->call_ended();
+    }
     void close(any_step const&, slot&) noexcept;
 
     // The end of an attempt, as the policies see it.

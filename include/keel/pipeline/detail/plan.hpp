@@ -160,6 +160,7 @@ struct terms
 
     std::shared_ptr<plan const> const by;
     overrides const wanted;
+    bool const limits_or_names; ///< Whether the caller wants a call to end earlier, or to have a key.
     call_origin const origin; ///< Refers to the two above.
 };
 

@@ -35,8 +35,9 @@ struct retry_held
     bool retrying = false; ///< A retry charged to the budget is in flight.
 };
 
-/// What a call holds of one step. Used as a `std::variant` is, but what it does not hold stays unwritten: a
-/// call has several of these, and clearing them would cost more than its walk.
+/// What a call holds of one step. Used as a `std::variant` is, but it holds anything at all only once the step
+/// has been entered, and what it does not hold stays unwritten: a call has several of these, and clearing them
+/// would cost more than its walk.
 class slot
 {
 public:
@@ -85,7 +86,7 @@ private:
         loop
     };
 
-    kind what_ = kind::nothing;
+    kind what_;
     union
     {
         grant permit_;

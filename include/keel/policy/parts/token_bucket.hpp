@@ -52,7 +52,7 @@ private:
     credits level_at(time_point now) const
     {
         auto const elapsed = std::max(duration::zero(), saturating_sub(now, updated_));
-        return std::min(full_, level_ + credits{elapsed.count()} * tokens_);
+        return std::min(full_, level_ + product(elapsed.count(), tokens_));
     }
     void set_level(credits level, time_point now)
     {
@@ -60,7 +60,14 @@ private:
         updated_ = std::max(updated_, now);
     }
     duration time_for(credits missing) const;
-    credits price(std::uint32_t n) const { return credits{n} * per_; }
+    credits price(std::uint32_t n) const { return product(n, per_); }
+
+    /// Of two that are not negative: one instruction, where signs would take five.
+    static credits product(std::int64_t a, std::int64_t b)
+    {
+        __extension__ using wide = unsigned __int128;
+        return static_cast<credits>(wide{static_cast<std::uint64_t>(a)} * static_cast<std::uint64_t>(b));
+    }
 
     std::int64_t tokens_;
     std::int64_t per_;
