@@ -118,6 +118,11 @@ void time_source::arm(deadline& d, time_point at, time_point now)
         ++armed_;
         if (alarm_at_ < at) return;
     }
+    arm_first(d, now);
+}
+
+void time_source::arm_first(deadline& d, time_point now)
+{
     try {
         earliest_moved(now);
     } catch (...) {
@@ -134,7 +139,7 @@ void time_source::remove(deadline& d) noexcept
         queue_.remove(d);
         d.sequence = 0;
         --armed_;
-        none_left = alarm_is_far_ && queue_.empty();
+        none_left = alarm_is_far_ && (fired_.empty() ? armed_ == 0 : queue_.empty());
     }
     if (none_left) cancel_far_alarm();
 }

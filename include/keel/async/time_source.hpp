@@ -102,6 +102,7 @@ private:
     class alarm;
     struct firing;
 
+    void arm_first(deadline& d, time_point now);
     void remove(deadline& d) noexcept;
 
     std::optional<firing> fire_first(time_point now);

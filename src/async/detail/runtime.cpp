@@ -19,10 +19,7 @@
 namespace keel::detail {
 namespace {
 
-/// Counts the runtimes that have ended. A remembered runtime is used only while none has: then it, and the
-/// context at its address, still are what they were.
-std::atomic<std::uint64_t> ended_so_far{0};
-
+/// Used only while no runtime has ended: then it, and the context at its address, still are what they were.
 struct remembered
 {
     asio::execution_context* context = nullptr;
@@ -50,9 +47,9 @@ runtime::runtime(asio::execution_context& context)
       scopes_(std::make_shared<scope_pool>(*this))
 {}
 
-runtime::~runtime() { ended_so_far.fetch_add(1, std::memory_order_release); }
+constinit std::atomic<std::uint64_t> runtime::ended_{0};
 
-std::uint64_t runtime::ended() noexcept { return ended_so_far.load(std::memory_order_acquire); }
+runtime::~runtime() { ended_.fetch_add(1, std::memory_order_release); }
 
 runtime& runtime::of(asio::any_io_executor const& executor)
 {

@@ -8,6 +8,11 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <type_traits>
+
 namespace keel::detail {
 namespace {
 
@@ -37,9 +42,9 @@ bool visit_scope_executor(asio::any_io_executor const& executor, Visitor visit)
            try_as(std::type_identity<asio::any_io_executor>());
 }
 
-/// The scope that this thread found last, and its coroutine's slot. The scope may be in use on another thread
-/// by now, so nothing of it is read but the generation. While that is the same, so is the coroutine that has
-/// the slot: its memory is the scope's signal's, which lets go of it after the generation has grown.
+/// A scope that this thread has found lately, and its coroutine's slot. The scope may be in use on another
+/// thread by now, so nothing of it is read but the generation. While that is the same, so is the coroutine
+/// that has the slot: its memory is the scope's signal's, which lets go of it after the generation has grown.
 struct remembered
 {
     scope_ref where{};
@@ -47,7 +52,28 @@ struct remembered
     std::uint64_t at = 0; ///< If a runtime has ended since, the scope may be gone.
 };
 
-thread_local constinit remembered last{};
+constexpr std::size_t places = 256;
+
+struct memory
+{
+    std::array<remembered, places> all{};
+    std::size_t last = 0; ///< Often it is the same again.
+};
+
+thread_local constinit memory lately{};
+
+/// Where the scope of a slot is remembered. For speed alone: the slots are compared all the same.
+std::size_t place_of(asio::cancellation_slot const& slot) noexcept
+{
+    using bits = std::uintptr_t;
+    if constexpr (std::is_trivially_copyable_v<asio::cancellation_slot> && sizeof(slot) == sizeof(bits)) {
+        auto const mixed =
+            std::uint64_t{std::bit_cast<bits>(slot)} * 0x9e3779b97f4a7c15; // 2^64 / golden ratio
+        return (mixed >> 32) % places;
+    } else {
+        return 0;
+    }
+}
 
 } // namespace
 
@@ -120,14 +146,17 @@ scope* find_scope(asio::any_io_executor const& executor, asio::cancellation_slot
     auto const named = scope_of(executor);
     auto* const found = named.get();
     if (!found || !found->is_of(slot)) return nullptr;
-    last = {named, slot, runtime::ended()};
+    lately.last = place_of(slot);
+    lately.all[lately.last] = {named, slot, runtime::ended()};
     return found;
 }
 
 scope* recall_scope(asio::cancellation_slot const& slot) noexcept
 {
-    if (last.slot != slot || !slot.is_connected() || last.at != runtime::ended()) return nullptr;
-    return last.where.get();
+    if (lately.all[lately.last].slot != slot) lately.last = place_of(slot);
+    auto const& known = lately.all[lately.last];
+    if (known.slot != slot || !slot.is_connected() || known.at != runtime::ended()) return nullptr;
+    return known.where.get();
 }
 
 std::optional<asio::io_context::executor_type> plain_executor(asio::any_io_executor const& executor) noexcept

@@ -37,7 +37,7 @@ public:
     static runtime& of(asio::execution_context&);
 
     /// How many have ended in this process. What was found of one is still there while this has not changed.
-    static std::uint64_t ended() noexcept;
+    static std::uint64_t ended() noexcept { return ended_.load(std::memory_order_acquire); }
 
     time_source& time() noexcept { return time_; }
 
@@ -81,6 +81,8 @@ private:
     void continue_woken(asio::io_context::executor_type const&);
     bool still_continuing() noexcept;
     parking* next_woken() noexcept;
+
+    static std::atomic<std::uint64_t> ended_;
 
     time_source& time_;
     std::mutex mutex_;

@@ -144,7 +144,7 @@ scope_ref scope_of(asio::any_io_executor const&) noexcept;
 
 /// The scope of the coroutine that has this executor and this cancellation slot. Null: it is not in one.
 scope* find_scope(asio::any_io_executor const&, asio::cancellation_slot const&) noexcept;
-/// The same without asking for the executor, which is a copy: if it is the scope that this thread found last.
+/// The same without asking for the executor, which is a copy: if this thread has found the scope lately.
 scope* recall_scope(asio::cancellation_slot const&) noexcept;
 
 /// The executor of an `io_context` inside this one. Nothing: it is of another kind, a strand for instance.
