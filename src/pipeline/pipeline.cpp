@@ -18,7 +18,7 @@ std::shared_ptr<detail::plan> pipeline::begin(pipeline_options options)
 void pipeline::adopt(std::shared_ptr<detail::plan const> made, on_finding what)
 {
     detail::inspect(*made, what);
-    terms_ = std::make_shared<detail::terms const>(std::move(made));
+    terms_ = detail::shared_terms::counted_apart(std::make_shared<detail::terms const>(std::move(made)));
 }
 
 } // namespace keel

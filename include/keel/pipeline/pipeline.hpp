@@ -12,6 +12,7 @@
 #include <keel/pipeline/detail/drive.hpp>
 #include <keel/pipeline/detail/operation.hpp>
 #include <keel/pipeline/detail/plan.hpp>
+#include <keel/pipeline/detail/shared_terms.hpp>
 #include <keel/pipeline/lint.hpp>
 #include <keel/pipeline/outcome.hpp>
 #include <keel/pipeline/overrides.hpp>
@@ -205,7 +206,7 @@ private:
     {
         using function = std::decay_t<Fn>;
         using T = typename detail::operation_of<function>::awaited;
-        auto call = [by = terms_, fn = function(std::forward<Fn>(fn))]() mutable {
+        auto call = [by = terms_.for_call(), fn = function(std::forward<Fn>(fn))]() mutable {
             return detail::drive<detail::as_outcome, T>(
                 {}, by, detail::operation<function>(std::in_place, std::move(fn)));
         };
@@ -228,12 +229,12 @@ private:
             "keel::take(name) to move it.");
         using made = detail::operation_of<std::decay_t<Fn>, typename detail::stored_argument<Args>::type...>;
         return detail::drive<Edge, typename made::awaited>(
-            {}, terms_,
+            {}, terms_.for_call(),
             typename made::type(std::in_place, std::forward<Fn>(fn),
                                 detail::stored_argument<Args>::unwrap(args)...));
     }
 
-    std::shared_ptr<detail::terms const> terms_;
+    detail::shared_terms terms_;
 };
 
 /// A pipeline together with what some calls want otherwise. Shares the pipeline's policies; as thread-safe as
@@ -243,7 +244,8 @@ class overridden_pipeline
 public:
     overridden_pipeline(pipeline of, overrides wanted) : calls_(std::move(of))
     {
-        calls_.terms_ = std::make_shared<detail::terms const>(calls_.terms_->by, std::move(wanted));
+        calls_.terms_ =
+            detail::shared_terms(std::make_shared<detail::terms const>(calls_.terms_->by, std::move(wanted)));
     }
 
     /// As with a pipeline.

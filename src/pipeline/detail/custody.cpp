@@ -51,7 +51,7 @@ pipeline custody::own_copy(pipeline const& p)
 
 bool custody::is_in_use(pipeline const& p) noexcept
 {
-    return p.terms_.use_count() > 1 || p.terms_->by.use_count() > 1;
+    return p.terms_.has_other_owners() || p.terms_->by.use_count() > 1;
 }
 
 std::vector<kept_state> custody::state_of(pipeline const& p, time_point now)
