@@ -32,21 +32,16 @@ public:
     admission admit(visit const& v) override
     {
         auto const now = v.now();
-        return take(now, v.weight, v.waiter ? longest_wait(now, v.waiter->deadline) : duration::zero());
-    }
-
-    admission take(time_point now, std::uint32_t weight, duration max_wait)
-    {
         auto const next = next_.load(std::memory_order_acquire);
-        if (now < next && weight == 1 && saturating_sub(next, now) > max_wait)
+        if (now < next && v.weight == 1 && saturating_sub(next, now) > longest_wait(v, now))
             return admission::refused(errc::rate_limited, next);
 
         std::lock_guard lock(lock_);
         if (!std::exchange(started_, true)) machine_.start(now);
         next_.store(unknown, std::memory_order_relaxed);
-        if (max_wait >= duration::zero())
-            if (auto const pass = machine_.admit_at_once(now, weight)) return admission::granted(*pass);
-        return ask(now, weight, max_wait);
+        if (!v.waiter || now < v.waiter->deadline)
+            if (auto const pass = machine_.admit_at_once(now, v.weight)) return admission::granted(*pass);
+        return ask(v, now);
     }
 
     void settle(grant const&, verdict, visit const&) noexcept override {}
@@ -78,19 +73,20 @@ public:
 
 private:
     // Not inlined, so that the usual way is short.
-    [[gnu::noinline]] admission ask(time_point now, std::uint32_t weight, duration max_wait)
+    [[gnu::noinline]] admission ask(visit const& v, time_point now)
     {
-        auto const answer = machine_.admit(now, weight, max_wait);
-        if (weight == 1 && answer.what == admission::kind::refused && *answer.at > now)
+        auto const answer = machine_.admit(now, v.weight, longest_wait(v, now));
+        if (v.weight == 1 && answer.what == admission::kind::refused && *answer.at > now)
             next_.store(*answer.at, std::memory_order_release);
         return answer;
     }
 
     /// A permit that comes at the deadline or later is of no use.
-    duration longest_wait(time_point now, time_point deadline) const
+    duration longest_wait(visit const& v, time_point now) const
     {
-        if (deadline == time_point::max()) return max_wait_;
-        auto const left = saturating_sub(deadline, now);
+        if (!v.waiter) return duration::zero();
+        if (v.waiter->deadline == time_point::max()) return max_wait_;
+        auto const left = saturating_sub(v.waiter->deadline, now);
         return left > max_wait_ ? max_wait_ : std::max(duration::zero(), left) - duration(1);
     }
 
@@ -112,7 +108,8 @@ rate_limiter::rate_limiter(rate_limiter_options options) : cell_(std::make_share
 
 permit rate_limiter::try_acquire(time_point now, std::uint32_t weight) const
 {
-    return {cell_, cell_->take(now, weight, duration::zero())};
+    moment at(now);
+    return {cell_, cell_->admit({.now = at, .weight = weight})};
 }
 
 rate_limiter_snapshot rate_limiter::snapshot(time_point now) const { return cell_->snapshot(now); }

@@ -77,7 +77,7 @@ public:
     gate& operator=(gate const&) = delete;
     virtual ~gate() = default;
 
-    /// For events and outcomes. Lives as long as the gate.
+    /// For events and outcomes. Always the same, and lives as long as the gate.
     virtual std::string_view name() const noexcept = 0;
 
     /// What it is, for people and for `lint`. Only looks. Thread-safe.

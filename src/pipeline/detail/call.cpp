@@ -410,6 +410,17 @@ void call::tell_attempt_ended()
                                                      failure_.code, took});
 }
 
+void call::tell_retry_scheduled(std::uint32_t number, duration length)
+{
+    telemetry::emit(sink(), telemetry::retry_scheduled{origin(index_), number, length, failure_.code});
+}
+
+void call::tell_retry_stopped(retry_stop why)
+{
+    telemetry::emit(sink(),
+                    telemetry::retry_stopped{origin(index_), attempts, to_string(why), failure_.code});
+}
+
 void call::tell_call_ended()
 {
     telemetry::emit(sink(), telemetry::call_ended{origin(nobody), attempts, to_string(report_.ended_by),

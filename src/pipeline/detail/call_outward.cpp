@@ -104,9 +104,7 @@ call::action call::retry_after_failure(retry_step const& step, retry_held& own)
         return stop_retrying(step, retry_stop::budget);
 
     auto const length = std::get<policy::retry_after>(decision).pause;
-    if (sink())
-        telemetry::emit(sink(), telemetry::retry_scheduled{origin(index_), own.loop.attempts() + 1, length,
-                                                           failure_.code});
+    if (sink()) tell_retry_scheduled(own.loop.attempts() + 1, length);
     return pause(length);
 }
 
@@ -117,9 +115,7 @@ call::action call::stop_retrying(retry_step const& step, retry_stop why)
 {
     report_.stopped = why;
     auto const worth_telling = why != retry_stop::cancelled && attempts > 0;
-    if (worth_telling && sink())
-        telemetry::emit(sink(),
-                        telemetry::retry_stopped{origin(index_), attempts, to_string(why), failure_.code});
+    if (worth_telling && sink()) tell_retry_stopped(why);
     close(step, retry_at(index_));
     at(index_).clear();
     stage_ = stage::outward;
@@ -186,9 +182,7 @@ inline call::action call::leave(loop_step const&)
     if (!again || (!terms_->wanted.may_retry())) return action::go_on;
     auto const length = std::max(duration::zero(), again->after);
     if (until != never && saturating_add(now_(), length) >= until) return action::go_on;
-    if (sink())
-        telemetry::emit(sink(),
-                        telemetry::retry_scheduled{origin(index_), attempts + 1, length, failure_.code});
+    if (sink()) tell_retry_scheduled(attempts + 1, length);
     return pause(length);
 }
 

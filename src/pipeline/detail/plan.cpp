@@ -9,7 +9,7 @@ namespace {
 
 struct name
 {
-    std::string_view operator()(gate_step const& s) const { return s.held->name(); }
+    std::string_view operator()(gate_step const& s) const { return s.name; }
     std::string_view operator()(timeout_step const& s) const { return s.options.name; }
     std::string_view operator()(retry_step const& s) const { return s.options->name; }
     std::string_view operator()(fallback_step const& s) const { return s.state->choice.options().name; }
@@ -43,7 +43,12 @@ void rules::complete_with(rules const& others)
     }
 }
 
-void plan::add(std::shared_ptr<gate> g) { steps.emplace_back(gate_step{not_null(std::move(g))}); }
+void plan::add(std::shared_ptr<gate> g)
+{
+    auto held = not_null(std::move(g));
+    auto const called = held->name();
+    steps.emplace_back(gate_step{std::move(held), called});
+}
 void plan::add(std::shared_ptr<loop const> l) { steps.emplace_back(loop_step{not_null(std::move(l))}); }
 void plan::add(circuit_breaker const& p) { add(p.as_gate()); }
 void plan::add(rate_limiter const& p) { add(p.as_gate()); }

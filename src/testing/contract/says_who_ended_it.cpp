@@ -74,6 +74,9 @@ void a_refusal(trial const& t)
     require_by(s, call, ended_by::rejection, "the policy refused");
     require(s.end(call).report.policy == s.name(),
             "the policy refused, and the outcome names " + quoted(s.end(call).report.policy));
+    require(name_of(s.it().policy) == s.name(), "it was called " + quoted(s.name()) +
+                                                    " when it was made, and is now " +
+                                                    quoted(name_of(s.it().policy)));
 }
 
 } // namespace

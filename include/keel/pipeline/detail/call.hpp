@@ -234,6 +234,8 @@ private:
     }
     bool is_inside_another() const noexcept;
     void tell_attempt_ended();
+    void tell_retry_scheduled(std::uint32_t number, duration length);
+    void tell_retry_stopped(retry_stop why);
     void tell_call_ended();
     void give_everything_back() noexcept;
     void leave_the_known() noexcept;

@@ -33,6 +33,7 @@ namespace keel::detail {
 struct gate_step
 {
     std::shared_ptr<gate> held;
+    std::string_view name; ///< The gate's, which is asked for it once.
 };
 struct timeout_step
 {
@@ -161,7 +162,7 @@ struct terms
     std::shared_ptr<plan const> const by;
     overrides const wanted;
     bool const limits_or_names; ///< Whether the caller wants a call to end earlier, or to have a key.
-    call_origin const origin; ///< Refers to the two above.
+    call_origin const origin;   ///< Refers to the two above.
 };
 
 } // namespace keel::detail
