@@ -175,25 +175,21 @@ concept spawnable = requires { typename spawned<std::decay_t<Work>>::type; };
 /// Starts a coroutine as `asio::co_spawn` does, but in a *scope*, which costs about as much. Inside it:
 ///
 /// - a pipeline with timeouts cuts an operation short in place, where elsewhere it must spawn it first: a
-/// timed
-///   call costs a tenth (but for `abandon` and `grace`, which need the spawn);
+///   timed call costs a tenth (but for `abandon` and `grace`, which need the spawn);
 /// - the pipelines inherit the deadline of what encloses them, and `co_await keel::this_call()` tells it,
-/// with the
-///   other things of the `call_context` that the scope was given.
+///   with the other things of the `call_context` that the scope was given.
 ///
 /// The scope is the coroutine itself and what it awaits. What it spawns is outside of it, unless by
 /// `keel::co_spawn` again: a scope started on the executor of another takes over its call context.
 ///
 /// \param executor must be serial: an `io_context` run by one thread, or a strand
 /// \param work     an `asio::awaitable<T>`, or a function without parameters that returns one and is kept
-/// until
-///                 the coroutine has ended. `T` must be default-constructible.
+///                 until the coroutine has ended. `T` must be default-constructible.
 /// \param token    any completion token for `void(std::exception_ptr, T)`. Its executor, allocator and
 ///                 cancellation slot are honoured; cancelling ends the coroutine as it does with Asio's. The
 ///                 signal must be emitted on the token's executor.
 /// \param context  what the scope's calls may know. A deadline in it is inherited by every pipeline inside,
-/// which
-///                 ends its calls by it; it does not by itself cut short what runs outside of pipelines.
+///                 which ends its calls by it; it does not by itself cut short what runs outside of pipelines.
 template <detail::spawnable Work, class Token>
 auto co_spawn(asio::any_io_executor executor, Work&& work, Token&& token,
               call_context context = call_context())

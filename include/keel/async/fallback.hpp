@@ -114,8 +114,8 @@ struct fallback_state
 ///
 ///     keel::fallback{last_known_price}                                       // a value, copied for each use
 ///     keel::fallback{[](keel::failure const& why) { return guess(why); }}    // a function
-///     keel::fallback{[](keel::failure const& why) { return ask_replica(); }} // ... that returns an
-///     awaitable keel::fallback{}.when(keel::condition::rejected, cached).when(keel::errc::timed_out, guess)
+///     keel::fallback{[](keel::failure const& why) { return ask_replica(); }} // one that returns an awaitable
+///     keel::fallback{}.when(keel::condition::rejected, cached).when(keel::errc::timed_out, guess)
 ///
 /// An alternative must produce the type the operation returns, or the value inside it when that type carries
 /// an error; otherwise the call ends at once with `errc::fallback_type_mismatch`, before the operation runs.

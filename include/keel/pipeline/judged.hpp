@@ -11,9 +11,10 @@ namespace keel {
 /// A policy with an opinion of its own. Where the pipeline's classifiers say what a result means to all of
 /// its policies, these say what it means to this one:
 ///
-///     auto const gone = [](response const& r) { return r.status == 404 ? verdict::failure :
-///     verdict::success; }; keel::pipeline pages{keel::judged{keel::fallback{empty_page}, gone},
-///     keel::retry{}, breaker};
+///     auto const gone = [](response const& r) {
+///         return r.status == 404 ? keel::verdict::failure : keel::verdict::success;
+///     };
+///     keel::pipeline pages{keel::judged{keel::fallback{empty_page}, gone}, keel::retry{}, breaker};
 ///
 /// Each rule is a function from one type to a `verdict` or `judgement`, as for a `classifier`; for types
 /// without a rule here the pipeline's hold. A rule that takes `failure const&` judges what the operation
