@@ -197,11 +197,12 @@ private:
         auto const place = std::find(queue_.begin(), queue_.end(), &w);
         auto const waits = place != queue_.end();
         if (waits) queue_.erase(place);
+        auto const late = waits ? expire() : row();
         auto const next = waits ? let_in() : row();
         policy::bulkhead::turns others;
-        law(bulkhead_.withdraw(w, time_.now(), others.granted) == waits,
-            "exactly those who wait can be withdrawn");
+        law(bulkhead_.withdraw(w, time_.now(), others) == waits, "exactly those who wait can be withdrawn");
         law(!w.queued, "who has been withdrawn is not queued");
+        law(members(others.expired) == late, "exactly those who are late are told so");
         check_granted(others, next);
     }
 

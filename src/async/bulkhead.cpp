@@ -60,12 +60,12 @@ public:
         return seen.max_concurrent != machine_.options().max_concurrent ? "resized" : std::string_view();
     }
 
-    bool withdraw(turn_waiter& w) noexcept override
+    bool withdraw(turn_waiter& w, visit const& v) noexcept override
     {
         session const alone(*this);
-        waiter_list granted;
-        auto const was_waiting = machine_.withdraw(w, time_point{}, granted);
-        wake(granted);
+        policy::bulkhead::turns others;
+        auto const was_waiting = machine_.withdraw(w, time_for(v), others);
+        hand_over(std::move(others));
         return was_waiting;
     }
 
@@ -164,7 +164,7 @@ bulkhead::bulkhead(bulkhead_options options) : cell_(std::make_shared<cell>(std:
 permit bulkhead::try_acquire(time_point now, std::uint32_t weight) const
 {
     moment at(now);
-    return {cell_, cell_->admit({.now = at, .weight = weight})};
+    return {cell_, cell_->admit({.now = at, .weight = std::max(weight, std::uint32_t{1})})};
 }
 
 void bulkhead::resize(std::size_t max_concurrent, time_point now) const

@@ -50,17 +50,23 @@ private:
     bool cancelled_ = false;
 };
 
+[[noreturn]] void throw_aborted()
+{
+    throw boost::system::system_error(error_code(asio::error::operation_aborted));
+}
+
 asio::awaitable<void> wait(detail::live_calls& calls, duration at_most)
 {
     auto const executor = co_await asio::this_coro::executor;
     if (calls.size() == 0 || at_most <= duration::zero()) co_return;
     auto const state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) throw_aborted(); // as in `sleep_until`
     farewell last(executor, calls);
     auto const until = saturating_add(now(executor), at_most);
     last.listen(state.slot());
     last.begin(until);
     co_await last.async_park(asio::deferred);
-    if (last.was_cancelled()) throw boost::system::system_error(error_code(asio::error::operation_aborted));
+    if (last.was_cancelled()) throw_aborted();
 }
 
 } // namespace

@@ -68,7 +68,10 @@ public:
     rate_limiter_snapshot snapshot(time_point now) const
     {
         std::lock_guard lock(lock_);
-        return machine_.snapshot(now);
+        if (started_) return machine_.snapshot(now);
+        auto as_if_now = machine_;
+        as_if_now.start(now);
+        return as_if_now.snapshot(now);
     }
 
 private:
@@ -109,7 +112,7 @@ rate_limiter::rate_limiter(rate_limiter_options options) : cell_(std::make_share
 permit rate_limiter::try_acquire(time_point now, std::uint32_t weight) const
 {
     moment at(now);
-    return {cell_, cell_->admit({.now = at, .weight = weight})};
+    return {cell_, cell_->admit({.now = at, .weight = std::max(weight, std::uint32_t{1})})};
 }
 
 rate_limiter_snapshot rate_limiter::snapshot(time_point now) const { return cell_->snapshot(now); }

@@ -10,7 +10,7 @@ char const* text(errc e) noexcept
     case errc::circuit_open: return "the circuit breaker is open";
     case errc::circuit_half_open: return "the circuit breaker is half-open and its trial permits are taken";
     case errc::circuit_forced_open: return "the circuit breaker has been forced open";
-    case errc::bulkhead_full: return "the bulkhead and its queue are full";
+    case errc::bulkhead_full: return "the bulkhead has no room for the call";
     case errc::bulkhead_wait_expired: return "the call waited too long in the bulkhead's queue";
     case errc::rate_limited: return "the rate limit is reached";
     case errc::unknown_name: return "no policy of that name is registered";
@@ -18,7 +18,7 @@ char const* text(errc e) noexcept
         return "the fallback has no alternative of the operation's result type";
     case errc::operation_not_owned: return "an operation that may outlive its call must own what it uses";
     case errc::queue_full: return "the queue of the limited executor is full";
-    case errc::registry_full: return "every pipeline that the registry may hold is in use";
+    case errc::registry_full: return "everything that the registry may hold is in use";
     case errc::shutting_down: return "the program is being stopped";
     }
     return "unknown keel error";

@@ -86,11 +86,12 @@ std::optional<std::size_t> bulkhead::lend() const noexcept
     return max_concurrent_ - running_;
 }
 
-bool bulkhead::withdraw(waiter& w, time_point now, waiter_list& granted)
+bool bulkhead::withdraw(waiter& w, time_point now, turns& others)
 {
     if (!w.queued) return false;
     dequeue(w);
-    let_in(now, granted);
+    expire(now, others.expired);
+    let_in(now, others.granted);
     return true;
 }
 

@@ -143,7 +143,9 @@ bool circuit_rules::too_many(tally const& t) const noexcept
 
 bool circuit_rules::over_a_limit(tally const& t) const noexcept
 {
-    return t.failed * billion >= failure_limit_ * t.total || t.slow * billion >= slow_limit_ * t.total;
+    __extension__ using wide = unsigned __int128; // a window of time has no largest number of calls
+    return wide{t.failed} * billion >= wide{failure_limit_} * t.total ||
+           wide{t.slow} * billion >= wide{slow_limit_} * t.total;
 }
 
 duration circuit_rules::open_period(std::uint32_t earlier_openings) const noexcept

@@ -154,11 +154,11 @@ TEST(bulkhead_handle, asks_for_the_time_only_when_somebody_waits_who_has_a_deadl
     moment full(clock);
     EXPECT_EQ(gate->admit({.now = full, .waiter = &waiting}).what, admission::kind::wait_turn);
     EXPECT_EQ(clock.asked, 0);
-    EXPECT_TRUE(gate->withdraw(waiting));
+    EXPECT_TRUE(withdraw_at(*gate, t0, waiting));
     waiting.deadline = t0 + 1s;
     EXPECT_EQ(gate->admit({.now = full, .waiter = &waiting}).what, admission::kind::wait_turn);
     EXPECT_EQ(clock.asked, 1);
-    EXPECT_TRUE(gate->withdraw(waiting));
+    EXPECT_TRUE(withdraw_at(*gate, t0, waiting));
 }
 
 TEST(bulkhead_handle, the_largest_of_all_counts_right)
@@ -232,11 +232,35 @@ TEST(bulkhead_handle, a_heavy_call_that_withdraws_lets_in_the_light_one_behind_i
     ASSERT_EQ(rooms.as_gate()->admit({.now = now, .waiter = &heavy, .weight = 2}).what,
               admission::kind::wait_turn);
     ASSERT_EQ(ask(rooms, light), admission::kind::wait_turn);
-    EXPECT_TRUE(rooms.as_gate()->withdraw(heavy));
+    EXPECT_TRUE(withdraw_at(*rooms.as_gate(), t0, heavy));
     EXPECT_EQ(light.woken, 1);
     EXPECT_TRUE(light.granted);
     settle_at(*rooms.as_gate(), light.pass, verdict::success, t0);
     EXPECT_EQ(rooms.snapshot().running, 1u);
+}
+
+TEST(bulkhead_handle, a_heavy_call_that_withdraws_lets_nobody_in_who_is_late)
+{
+    bulkhead const rooms(sized(2, 3));
+    auto const held = rooms.try_acquire(t0);
+    queued_call heavy;
+    queued_call late(t0 + 1s);
+    moment now(t0);
+    ASSERT_EQ(rooms.as_gate()->admit({.now = now, .waiter = &heavy, .weight = 2}).what,
+              admission::kind::wait_turn);
+    ASSERT_EQ(ask(rooms, late), admission::kind::wait_turn);
+    EXPECT_TRUE(withdraw_at(*rooms.as_gate(), t0 + 1s, heavy));
+    EXPECT_EQ(late.woken, 1);
+    EXPECT_FALSE(late.granted);
+    EXPECT_EQ(rooms.snapshot().running, 1u);
+}
+
+TEST(bulkhead_handle, takes_a_weight_of_0_for_1)
+{
+    bulkhead const rooms(sized(1, 0));
+    auto const held = rooms.try_acquire(t0, 0);
+    EXPECT_TRUE(held);
+    EXPECT_FALSE(rooms.try_acquire(t0, 0));
 }
 
 TEST(bulkhead_handle, nobody_overtakes_the_queue)
@@ -264,7 +288,7 @@ TEST(bulkhead_handle, a_full_queue_refuses)
     EXPECT_EQ(ask(rooms, first), admission::kind::wait_turn);
     EXPECT_EQ(ask(rooms, second), admission::kind::refused);
     EXPECT_EQ(rooms.snapshot().waiting, 1u);
-    EXPECT_TRUE(rooms.as_gate()->withdraw(first));
+    EXPECT_TRUE(withdraw_at(*rooms.as_gate(), t0, first));
 }
 
 TEST(bulkhead_handle, a_withdrawn_call_neither_loses_nor_gains_a_permit)
@@ -276,13 +300,13 @@ TEST(bulkhead_handle, a_withdrawn_call_neither_loses_nor_gains_a_permit)
     queued_call third;
     for (auto* const each : {&first, &second, &third})
         ASSERT_EQ(ask(rooms, *each), admission::kind::wait_turn);
-    EXPECT_TRUE(rooms.as_gate()->withdraw(second));
-    EXPECT_FALSE(rooms.as_gate()->withdraw(second));
+    EXPECT_TRUE(withdraw_at(*rooms.as_gate(), t0, second));
+    EXPECT_FALSE(withdraw_at(*rooms.as_gate(), t0, second));
     EXPECT_EQ(rooms.snapshot().waiting, 2u);
 
     held.settle(verdict::success, t0);
     EXPECT_TRUE(first.granted);
-    EXPECT_FALSE(rooms.as_gate()->withdraw(first)) << "its turn has come";
+    EXPECT_FALSE(withdraw_at(*rooms.as_gate(), t0, first)) << "its turn has come";
     settle_at(*rooms.as_gate(), first.pass, verdict::success, t0);
     EXPECT_TRUE(third.granted);
     settle_at(*rooms.as_gate(), third.pass, verdict::success, t0);
@@ -302,8 +326,8 @@ TEST(bulkhead_handle, the_longest_wait_cuts_a_calls_deadline)
     EXPECT_EQ(ask(rooms, hurried), admission::kind::wait_turn);
     EXPECT_EQ(patient.deadline, t0 + 3s);
     EXPECT_EQ(hurried.deadline, t0 + 1s);
-    EXPECT_TRUE(rooms.as_gate()->withdraw(patient));
-    EXPECT_TRUE(rooms.as_gate()->withdraw(hurried));
+    EXPECT_TRUE(withdraw_at(*rooms.as_gate(), t0, patient));
+    EXPECT_TRUE(withdraw_at(*rooms.as_gate(), t0, hurried));
 }
 
 TEST(bulkhead_handle, who_has_waited_too_long_is_woken_without_a_permit)
@@ -422,8 +446,8 @@ private:
     void withdraw(pair& call)
     {
         policy::bulkhead::turns others;
-        ASSERT_EQ(handle_.as_gate()->withdraw(call.at_handle),
-                  machine_.withdraw(call.at_machine, t0, others.granted));
+        ASSERT_EQ(withdraw_at(*handle_.as_gate(), t0, call.at_handle),
+                  machine_.withdraw(call.at_machine, t0, others));
         go_in(others);
     }
 
@@ -518,7 +542,7 @@ TEST(bulkhead_handle, a_call_that_withdraws_has_been_told_or_never_will_be)
             auto pass = answer.pass;
             if (answer.what == admission::kind::wait_turn) {
                 if (round % 2 == 0) give_way_until(being_told);
-                auto const in_time = gate->withdraw(call);
+                auto const in_time = withdraw_at(*gate, t0, call);
                 withdrawn = true;
                 EXPECT_EQ(call.woken, in_time ? 0 : 1);
                 EXPECT_EQ(call.granted, !in_time);
@@ -580,7 +604,7 @@ private:
         auto const answer = gate_->admit({.now = now, .waiter = &call, .weight = weight});
         if (answer.what == admission::kind::granted) return answer.pass;
         if (answer.what != admission::kind::wait_turn) return std::nullopt;
-        if (dice_.one_in(3) && gate_->withdraw(call)) return std::nullopt;
+        if (dice_.one_in(3) && withdraw_at(*gate_, t0, call)) return std::nullopt;
         while (!call.told.load(std::memory_order_acquire)) std::this_thread::yield();
         return call.granted ? std::optional(call.pass) : std::nullopt;
     }

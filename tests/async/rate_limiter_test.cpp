@@ -289,6 +289,20 @@ TEST_P(rate_limiter_handle, what_threads_reserve_and_give_back_neither_adds_nor_
     EXPECT_EQ(limiter.try_acquire(t0).retry_at(), t0 + 100ms);
 }
 
+TEST(rate_limiter_handle, shows_its_initial_tokens_before_the_first_call)
+{
+    rate_limiter const limiter{{.permits = 10, .per = 1s, .initial = 0}};
+    EXPECT_EQ(limiter.snapshot(t0 + 1h).available, 0);
+    EXPECT_FALSE(limiter.try_acquire(t0 + 1h));
+}
+
+TEST(rate_limiter_handle, takes_a_weight_of_0_for_1)
+{
+    rate_limiter const limiter{{.permits = 1, .per = 1s}};
+    EXPECT_TRUE(limiter.try_acquire(t0, 0));
+    EXPECT_FALSE(limiter.try_acquire(t0, 0));
+}
+
 TEST(rate_limiter_options_of_a_handle, out_of_range_are_refused)
 {
     auto o = ten_a_second(rate_algorithm::token_bucket);

@@ -107,7 +107,7 @@ public:
             stand_up();
     }
 
-    bool withdraw(turn_waiter& w) noexcept override
+    bool withdraw(turn_waiter& w, visit const&) noexcept override
     {
         std::lock_guard lock(mutex_);
         if (!w.queued) return false;

@@ -52,7 +52,7 @@ public:
 
     void settle(grant const&, verdict, visit const&) noexcept override {}
     void give_back(grant const&, visit const&) noexcept override { --promised; }
-    bool withdraw(turn_waiter&) noexcept override { return promised-- > 0; }
+    bool withdraw(turn_waiter&, visit const&) noexcept override { return promised-- > 0; }
 
     int promised = 0;
 

@@ -538,7 +538,7 @@ class AsyncServer(TestCase):
         full = {"running": 1, "waiting": 1, "max_concurrent": 1, "max_queue": 1}
         poll(health, lambda seen: seen == full)
         status, headers, body = ask(server.port, "/price")
-        self.assertEqual((status, body), (503, "the bulkhead and its queue are full\n"))
+        self.assertEqual((status, body), (503, "the bulkhead has no room for the call\n"))
         self.assertIsNone(headers["Retry-After"], "nobody knows")
 
     def test_health_is_one_line_of_json(self):

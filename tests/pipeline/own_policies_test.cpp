@@ -1,5 +1,6 @@
 // Gates and loops written by users, pipelines in pipelines, and what one call may override.
 
+#include "support/calls.hpp"
 #include "support/world.hpp"
 
 #include <memory>
@@ -111,6 +112,49 @@ TEST(a_users_gate, may_throw)
     EXPECT_EQ(op.started(), 0u);
 }
 
+/// Lets whoever comes wait, and then tells it that its wait is over.
+class fruitless_queue final : public gate
+{
+public:
+    std::string_view name() const noexcept override { return "fruitless"; }
+    admission admit(visit const& v) override
+    {
+        waiting = v.waiter;
+        return admission::queued();
+    }
+    void settle(grant const&, verdict, visit const&) noexcept override { ++settled; }
+    bool withdraw(turn_waiter&, visit const&) noexcept override
+    {
+        return std::exchange(waiting, nullptr) != nullptr;
+    }
+
+    turn_waiter* waiting = nullptr;
+    int settled = 0;
+};
+
+TEST(a_users_gate, is_not_passed_by_the_permit_of_a_gate_before_it)
+{
+    simulation world;
+    bulkhead const before{{.max_concurrent = 1, .max_queue = 1}};
+    auto const own = std::make_shared<fruitless_queue>();
+    pipeline const p{before, std::shared_ptr<gate>(own)};
+    scripted<int> op;
+    op.returns(1);
+    auto held = before.try_acquire(world.clock().now());
+    calls all(world);
+    all.start(p, op);
+    world.advance(0ns);
+    held.settle(verdict::success, world.clock().now());
+    world.advance(0ns);
+    ASSERT_TRUE(own->waiting);
+    std::exchange(own->waiting, nullptr)->turn_came();
+    world.drain();
+    EXPECT_EQ(all.at(0).error, errc::bulkhead_wait_expired);
+    EXPECT_EQ(op.started(), 0u);
+    EXPECT_EQ(own->settled, 0) << "it has given no permit";
+    EXPECT_EQ(before.snapshot().running, 0u);
+}
+
 TEST(a_users_gate, must_not_be_null)
 {
     EXPECT_THROW(pipeline{std::shared_ptr<gate>()}, std::invalid_argument);
@@ -202,6 +246,7 @@ TEST(an_override, gives_a_call_its_weight)
     pipeline const p{std::shared_ptr<gate>(own)};
     EXPECT_TRUE(world.run(p.with(overrides().weight(5)).run(op)).ok());
     EXPECT_EQ(own->weight, 5u);
+    EXPECT_EQ(overrides().weight(0).weight(), 1u) << "nobody is let in for nothing";
 
     bulkhead const rooms{{.max_concurrent = 4}};
     pipeline const four{rooms};

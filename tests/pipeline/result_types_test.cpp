@@ -51,6 +51,21 @@ TEST(an_operation_may_return, what_can_only_be_moved)
     EXPECT_EQ(*world.run(p.run(move_only)).value(), 42);
 }
 
+struct alignas(64) wide
+{
+    int value;
+};
+
+asio::awaitable<wide> aligned() { co_return wide{42}; }
+
+TEST(an_operation_may_return, what_is_aligned_widely)
+{
+    simulation world;
+    auto const p = full();
+    auto const end = world.run(p.run(aligned));
+    EXPECT_EQ(end.ok() ? std::move(end).value().value : 0, 42);
+}
+
 struct no_default
 {
     explicit no_default(int n) : value(n) {}

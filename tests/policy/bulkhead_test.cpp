@@ -51,12 +51,13 @@ admission ask(bulkhead& b, time_point now = at(0s))
     return answer;
 }
 
-/// Withdraws `w`, and expects that nobody goes in for it.
+/// Withdraws `w`, and expects that nobody goes in for it, or is late.
 bool withdraw(bulkhead& b, waiter& w)
 {
-    waiter_list granted;
-    auto const was_waiting = b.withdraw(w, at(0s), granted);
-    EXPECT_TRUE(granted.empty());
+    bulkhead::turns others;
+    auto const was_waiting = b.withdraw(w, at(0s), others);
+    EXPECT_TRUE(others.granted.empty());
+    EXPECT_TRUE(others.expired.empty());
     return was_waiting;
 }
 
@@ -310,7 +311,12 @@ public:
         ++running_;
     }
 
-    bool withdraw(waiter const* w) { return std::erase(waiting_, w) == 1; }
+    bool withdraw(waiter const* w, time_point now, row& expired)
+    {
+        if (std::erase(waiting_, w) == 0) return false;
+        expire(now, expired);
+        return true;
+    }
 
     counts seen() const { return {running_, waiting_.size()}; }
 
@@ -389,9 +395,11 @@ private:
     void withdraw()
     {
         auto& w = waiters_.at(dice_.below(waiters_.size()));
-        waiter_list granted;
-        ASSERT_EQ(bulkhead_.withdraw(w, now_, granted), naive_.withdraw(&w));
-        ASSERT_TRUE(granted.empty()) << "all weigh the same";
+        bulkhead::turns others;
+        row expected;
+        ASSERT_EQ(bulkhead_.withdraw(w, now_, others), naive_.withdraw(&w, now_, expected));
+        ASSERT_EQ(members(others.expired), expected);
+        ASSERT_TRUE(others.granted.empty()) << "all weigh the same";
         ASSERT_FALSE(w.queued);
     }
 
@@ -499,11 +507,28 @@ TEST(bulkhead, a_heavy_call_that_goes_lets_lighter_ones_in)
     heavy.weight = 3;
     EXPECT_EQ(ask(b, heavy), admission::queued());
     for (auto& w : light) EXPECT_EQ(ask(b, w), admission::queued());
-    waiter_list granted;
-    EXPECT_TRUE(b.withdraw(heavy, at(1s), granted));
-    EXPECT_EQ(members(granted), (row{&light[0], &light[1]}));
+    bulkhead::turns others;
+    EXPECT_TRUE(b.withdraw(heavy, at(1s), others));
+    EXPECT_EQ(members(others.granted), (row{&light[0], &light[1]}));
     EXPECT_EQ(light[0].pass, (grant{0, at(1s), 1}));
     EXPECT_EQ(seen(b), (counts{3, 1}));
+}
+
+TEST(bulkhead, a_heavy_call_that_goes_lets_nobody_in_who_is_late)
+{
+    auto b = of(2, 5);
+    (void)ask(b);
+    waiter heavy;
+    waiter late;
+    waiter light;
+    heavy.weight = 2;
+    late.deadline = at(1s);
+    for (auto* const w : {&heavy, &late, &light}) EXPECT_EQ(ask(b, *w), admission::queued());
+    bulkhead::turns others;
+    EXPECT_TRUE(b.withdraw(heavy, at(1s), others));
+    EXPECT_EQ(members(others.expired), row{&late});
+    EXPECT_EQ(members(others.granted), row{&light});
+    EXPECT_EQ(seen(b), (counts{2, 0}));
 }
 
 TEST(bulkhead, a_heavy_call_that_is_late_lets_lighter_ones_in_before_the_next_comes)

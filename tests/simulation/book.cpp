@@ -134,17 +134,17 @@ void book::check_gates_at_start(stack const& s, std::uint32_t call)
     }
 }
 
-/// One call more than the burst needs at least the time in which one permit arrives.
+/// One call more than the burst needs at least the time in which one permit arrives. The times themselves are
+/// rounded up to a nanosecond, and so may be that much closer.
 void book::check_rate(part const& p, std::uint32_t call)
 {
-    if (known::given_back_reservations_overbook && p.delays) return;
     auto& starts = passages_[p.name].starts;
     for (auto unit = 0U; unit < calls[call].how.weight; ++unit) {
         starts.push_back(now());
         if (starts.size() <= *p.rate.burst) continue;
         auto const took = starts.back() - starts.front();
         starts.pop_front();
-        require(took.count() * p.rate.permits >= p.rate.per.count(), call,
+        require((took.count() + 1) * p.rate.permits > p.rate.per.count(), call,
                 "more calls in an interval than the rate limiter allows");
     }
 }

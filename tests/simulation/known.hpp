@@ -4,10 +4,6 @@
 /// to false when the defect is mended, and remove it.
 namespace keel::simulated::known {
 
-/// A reservation that is given back lets a later call be admitted at the same moment as one that has reserved
-/// already, so that more calls start in an interval than `burst + t * permits / per`.
-inline constexpr bool given_back_reservations_overbook = true;
-
 /// A cancellation that is sent while the context is not running, to a call that runs its operation under a
 /// timeout, is posted with a bare pointer to the attempt's signal; if the attempt ends first, the pointer
 /// dangles. So the sweep sends its cancellations from a handler.

@@ -65,7 +65,7 @@ void users_gate::settle(grant const& pass, verdict, visit const&) noexcept
     let_in();
 }
 
-bool users_gate::withdraw(turn_waiter& w) noexcept
+bool users_gate::withdraw(turn_waiter& w, visit const&) noexcept
 {
     if (!std::exchange(w.queued, false)) return false;
     queue_.remove(w);

@@ -33,7 +33,7 @@ public:
 
     admission admit(visit const&) override;
     void settle(grant const&, verdict, visit const&) noexcept override;
-    bool withdraw(turn_waiter&) noexcept override;
+    bool withdraw(turn_waiter&, visit const&) noexcept override;
     void give_back(grant const&, visit const&) noexcept override;
     verdict narrow(verdict, failure const&) const override;
 

@@ -12,7 +12,13 @@ inline admission admit_at(gate& g, time_point now, turn_waiter* waiter = nullptr
     return g.admit({.now = at, .waiter = waiter});
 }
 
-inline void settle_at(gate& g, grant pass, verdict v, time_point now)
+inline bool withdraw_at(gate& g, time_point now, turn_waiter& waiter)
+{
+    moment at(now);
+    return g.withdraw(waiter, {.now = at});
+}
+
+inline void settle_at(gate& g, grant const& pass, verdict v, time_point now)
 {
     moment at(now);
     g.settle(pass, v, {.now = at});

@@ -124,9 +124,10 @@ std::vector<std::string> scene::run_short_of_memory(std::function<void()> const&
 {
     book_.excuse_calls();
     auto thrown = 0U;
-    for (auto at_rest = false; !at_rest;) {
+    for (auto is_over = false; !is_over;) {
         try {
-            at_rest = steps(for_ever) < for_ever;
+            auto const at_rest = steps(for_ever) < for_ever;
+            is_over = true;
             book_.require(at_rest, "never comes to rest");
         } catch (std::bad_alloc const&) {
             ++thrown;

@@ -57,10 +57,11 @@ private:
             result = forget(turns.expired);
             started = start(turns.granted);
         } else if (auto const queued = waiting_.find(name); queued != waiting_.end()) {
-            waiter_list granted;
-            machine_.withdraw(*queued->second, now, granted);
+            policy::bulkhead::turns turns;
+            machine_.withdraw(*queued->second, now, turns);
             waiting_.erase(queued);
-            started = start(granted);
+            result = forget(turns.expired);
+            started = start(turns.granted);
         }
         result["started"] = std::move(started);
         return with_counts(std::move(result));

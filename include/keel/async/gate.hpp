@@ -94,7 +94,9 @@ public:
     virtual void settle(grant const& pass, verdict, visit const&) noexcept = 0;
 
     /// Takes a queued call out of the queue. False: its turn has come, or its wait is over; it will be woken.
-    virtual bool withdraw(turn_waiter&) noexcept { return false; }
+    /// A gate that queues must override this: with the default, a call that is cancelled or out of time waits
+    /// for its turn all the same.
+    virtual bool withdraw(turn_waiter&, visit const&) noexcept { return false; }
 
     /// A reservation (`wait_until`) will not be used.
     virtual void give_back(grant const&, visit const&) noexcept {}

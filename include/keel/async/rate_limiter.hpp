@@ -21,7 +21,7 @@ public:
 
     /// A permit for a call of this weight, or a refusal with the time at which there would be one. Never
     /// waits.
-    /// \param weight how many permits it costs; more than `burst` is always refused
+    /// \param weight how many permits it costs; more than `burst` is always refused, and 0 is taken for 1
     permit try_acquire(time_point now = steady_now(), std::uint32_t weight = 1) const;
 
     rate_limiter_snapshot snapshot(time_point now = steady_now()) const;

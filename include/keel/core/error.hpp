@@ -24,13 +24,15 @@ enum class errc
     circuit_half_open = 3,
     /// An operator has forced the circuit breaker open.
     circuit_forced_open = 4,
-    /// Every permit of the bulkhead is taken and its queue is full.
+    /// The bulkhead has no room for the call, and no place in its queue; or the call weighs more than the
+    /// bulkhead holds, and will never have room.
     bulkhead_full = 5,
     /// The call waited in the bulkhead's queue for as long as the bulkhead allows.
     bulkhead_wait_expired = 6,
     /// The rate limiter has no token, and none will come within the time the call may wait.
     rate_limited = 7,
-    /// No bulkhead of that name is in the registry.
+    /// No policy of that name is registered. Keel's registries throw `keel::unknown_name` instead; this is
+    /// for look-ups of your own.
     unknown_name = 8,
     /// A fallback holds no alternative of the type the operation returns. A mistake in the program.
     fallback_type_mismatch = 9,

@@ -29,7 +29,7 @@ struct waiter
     /// How many units of the gate's capacity it waits for.
     std::uint32_t weight = 1;
 
-    /// Set by the gate when it hands a permit over: `pass` is that permit.
+    /// Set by the gate when it hands a permit over: `pass` is that permit. False when the gate is asked.
     bool granted = false;
     grant pass{};
 };

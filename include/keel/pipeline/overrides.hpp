@@ -2,6 +2,7 @@
 
 #include <keel/core/time.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,10 +40,10 @@ public:
         return *this;
     }
 
-    /// How many units of every gate's capacity the call takes. At least 1.
+    /// How many units of every gate's capacity the call takes. At least 1; 0 is taken for 1.
     overrides& weight(std::uint32_t units)
     {
-        weight_ = units;
+        weight_ = std::max(units, std::uint32_t{1});
         return *this;
     }
 

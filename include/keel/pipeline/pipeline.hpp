@@ -128,7 +128,8 @@ public:
     }
 
     /// The same, but gives an `outcome<T>`, which also tells how it came about, and throws nothing of the
-    /// operation's or of a policy's. (Asio itself throws when the caller is cancelled before it awaits.)
+    /// operation's or of a policy's. (Asio itself throws when the caller is cancelled before it awaits, and a
+    /// call for which there is no memory `std::bad_alloc`.)
     template <class Fn, class... Args>
     auto run(Fn&& fn, Args&&... args) const&
     {
@@ -153,8 +154,9 @@ public:
     /// handler is invoked on its own executor, or on this one if it has none; its allocator and cancellation
     /// slot are honoured (a terminal cancellation ends the call, the other types are ignored, as `co_spawn`
     /// does by default). A call that is cancelled before it begins ends with
-    /// `operation_aborted`, and one for which there is no memory with `std::bad_alloc`, in the outcome. If
-    /// the context dies first, the handler is destroyed without being called.
+    /// `operation_aborted`, and one for which there is no memory with `std::bad_alloc`, in the outcome; if
+    /// there is none even to start it, that is thrown here, and the handler is destroyed without being called.
+    /// So it is if the context dies first.
     template <class Fn, class Token>
     auto async_run(asio::any_io_executor executor, Fn&& fn, Token&& token) const
     {

@@ -66,9 +66,9 @@ public:
     explicit bulkhead(bulkhead_options);
 
     /// May a call go in? If it may wait, `self` is queued until `self.deadline`.
-    /// \param others receives the waiters that were found to have waited too long, and those that go in now
-    /// that a
-    ///               heavy one of these no longer stands before them
+    /// \param others receives those who have waited too long, and those who go in now that a heavy one of
+    /// these
+    ///               no longer stands before them
     admission admit(time_point now, waiter& self, turns& others);
 
     /// May a call that cannot wait go in?
@@ -80,11 +80,14 @@ public:
 
     /// Takes a waiter out of the queue. False: it is not in it, because its turn has come or its wait is
     /// over.
-    /// \param granted receives the waiters that go in now that a heavy one no longer stands before them
-    bool withdraw(waiter&, time_point now, waiter_list& granted);
+    /// \param others receives those who have waited too long, and those who go in now that a heavy one no
+    /// longer
+    ///               stands before them
+    bool withdraw(waiter&, time_point now, turns& others);
 
     /// Admits this many from now on. Growing lets waiters in; shrinking takes no permit away, but ends the
-    /// wait of those whose weight can never fit. \param max_concurrent at least 1
+    /// wait of those whose weight can never fit.
+    /// \param max_concurrent at least 1
     turns resize(std::size_t max_concurrent, time_point now);
 
     /// Whether a call of this weight would go in at once.

@@ -91,7 +91,8 @@ public:
 
     /// A reservation will not be used. Its tokens go back as soon as no reservation that is later than it is
     /// still waited for: those keep their times, so until then nobody could start any earlier without
-    /// exceeding the rate, or overtaking. If its own time comes first, they are lost.
+    /// exceeding the rate, or overtaking. If the time of one that others are behind comes first, they are
+    /// lost.
     void withdraw(grant, time_point now);
 
     rate_limiter_options const& options() const noexcept { return options_; }

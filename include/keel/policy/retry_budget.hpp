@@ -50,7 +50,7 @@ struct concurrency_share
 };
 
 /// A bucket in which a retry after a timeout costs more (as in the AWS SDKs). A first try that succeeds gives
-/// one token back; a retry that succeeds gives back what it cost.
+/// one token back; a retry that succeeds gives back what it cost, or one token if it was free.
 struct retry_cost
 {
     std::size_t capacity = 500;     ///< 1 to 1 000 000.
@@ -101,7 +101,7 @@ public:
 
     /// An attempt succeeded. `refund` is what `try_retry` charged for it; 0 for a first try.
     void succeeded(std::size_t refund);
-    /// An attempt failed in a way that a retry may cure, or the server said not to retry.
+    /// An attempt failed in a way that a retry may cure.
     void failed();
 
     /// Would `try_retry` grant now?

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include <exception>
+#include <new>
 #include <utility>
 
 namespace keel::detail {
@@ -45,10 +46,20 @@ bool errand_base::waited_for_by(parking* who)
 void errand_base::cancel()
 {
     std::lock_guard lock(mutex_);
-    if (over_ || std::exchange(cancel_wanted_, true)) return;
-    if (strand_) return asio::post(*strand_, [self = shared_from_this()] { self->cancel_here(); });
+    if (over_ || cancel_wanted_) return;
+    if (strand_) asio::post(*strand_, [self = shared_from_this()] { self->cancel_here(); });
+    cancel_wanted_ = true;
+    if (strand_) return;
     over_ = true;
     if (auto* const who = std::exchange(waiting_, nullptr)) who->wake();
+}
+
+void errand_base::cancel_if_possible() noexcept
+{
+    try {
+        cancel();
+    } catch (std::bad_alloc const&) { // it runs to its own end
+    }
 }
 
 void errand_base::cancel_here()
@@ -76,7 +87,7 @@ void errand_base::bearer::begin(asio::any_io_executor const& strand) &&
 void errand_wait::dropped() noexcept
 {
     what_->waited_for_by(nullptr);
-    what_->cancel();
+    what_->cancel_if_possible();
 }
 
 } // namespace keel::detail

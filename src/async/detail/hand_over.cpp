@@ -3,8 +3,6 @@
 #include <keel/async/detail/parking.hpp>
 #include <keel/async/detail/runtime.hpp>
 
-#include <boost/asio/post.hpp>
-
 #include <exception>
 
 namespace keel::detail {
@@ -51,8 +49,7 @@ void hand_over::continue_them() noexcept
         try {
             p.resume();
         } catch (...) { // from a handler of the user's; it is not for the giver, but for `run`
-            asio::post(giver_.executor(),
-                       [thrown = std::current_exception()] { std::rethrow_exception(thrown); });
+            giver_.context().throw_from_run(std::current_exception(), *plain_executor(giver_.executor()));
         }
     }
 }

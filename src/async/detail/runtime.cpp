@@ -49,7 +49,11 @@ runtime::runtime(asio::execution_context& context)
 
 constinit std::atomic<std::uint64_t> runtime::ended_{0};
 
-runtime::~runtime() { ended_.fetch_add(1, std::memory_order_release); }
+runtime::~runtime()
+{
+    ended_.fetch_add(1, std::memory_order_release);
+    scopes_->end(); // who sees this has seen the other
+}
 
 runtime& runtime::of(asio::any_io_executor const& executor)
 {
@@ -135,12 +139,36 @@ void runtime::continue_woken(asio::io_context::executor_type const& own)
         }
     } const afterwards{*this, own};
 
+    throw_what_was_thrown();
     constexpr auto most_at_once = 64; // then others have their turn
     for (auto n = 0; n < most_at_once; ++n) {
         auto* const next = next_woken();
         if (!next) return;
         next->resume();
     }
+}
+
+void runtime::throw_from_run(std::exception_ptr what, asio::io_context::executor_type const& own)
+{
+    auto is_first = false;
+    {
+        std::lock_guard lock(mutex_);
+        is_first = !thrown_;
+        if (is_first) thrown_ = what;
+        if (is_first && std::exchange(continuing_, true)) return;
+    }
+    if (is_first) return post_continuation(own);
+    asio::post(own, [what = std::move(what)] { std::rethrow_exception(what); });
+}
+
+void runtime::throw_what_was_thrown()
+{
+    std::exception_ptr what;
+    {
+        std::lock_guard lock(mutex_);
+        what.swap(thrown_);
+    }
+    if (what) std::rethrow_exception(std::move(what));
 }
 
 parking* runtime::next_woken() noexcept
@@ -156,7 +184,7 @@ parking* runtime::next_woken() noexcept
 bool runtime::still_continuing() noexcept
 {
     std::lock_guard lock(mutex_);
-    return continuing_ = woken_.first() != nullptr;
+    return continuing_ = woken_.first() != nullptr || thrown_ != nullptr;
 }
 
 // One at a time and outside the lock: ending a coroutine may end, or park, others.

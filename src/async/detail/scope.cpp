@@ -8,10 +8,14 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <type_traits>
+#include <vector>
 
 namespace keel::detail {
 namespace {
@@ -49,7 +53,7 @@ struct remembered
 {
     scope_ref where{};
     asio::cancellation_slot slot{};
-    std::uint64_t at = 0; ///< If a runtime has ended since, the scope may be gone.
+    std::uint64_t at = 0; ///< If a runtime has ended since, it may have been the scope's.
 };
 
 constexpr std::size_t places = 256;
@@ -74,6 +78,38 @@ std::size_t place_of(asio::cancellation_slot const& slot) noexcept
         return 0;
     }
 }
+
+/// The pools of the scopes that this thread remembers, so that they can be looked at while their context is
+/// destroyed by another thread. One that is over is let go of: it has ended since its scopes were remembered,
+/// so nobody looks at them any more.
+class kept_pools
+{
+public:
+    ~kept_pools() { is_over_ = true; }
+
+    /// False: the thread is at its end, or there is no memory.
+    static bool keep(std::shared_ptr<scope_pool> const& pool) noexcept
+    {
+        if (is_over_) return false;
+        thread_local kept_pools own;
+        auto& all = own.all_;
+        if (std::find(all.begin(), all.end(), pool) != all.end()) return true;
+        std::erase_if(all, [](auto const& p) { return p->is_over(); });
+        try {
+            all.push_back(pool);
+            return true;
+        } catch (std::bad_alloc const&) {
+            return false;
+        }
+    }
+
+private:
+    static thread_local constinit bool is_over_;
+
+    std::vector<std::shared_ptr<scope_pool>> all_;
+};
+
+thread_local constinit bool kept_pools::is_over_ = false;
 
 } // namespace
 
@@ -118,7 +154,12 @@ scope_lease::scope_lease(std::shared_ptr<scope_pool> from, asio::any_io_executor
     : pool_(std::move(from)),
       held_(&pool_->take())
 {
-    held_->executor = in_scope(executor, ref());
+    try {
+        held_->executor = in_scope(executor, ref());
+    } catch (...) {
+        pool_->put_back(*held_);
+        throw;
+    }
 }
 
 scope_lease::~scope_lease()
@@ -146,6 +187,7 @@ scope* find_scope(asio::any_io_executor const& executor, asio::cancellation_slot
     auto const named = scope_of(executor);
     auto* const found = named.get();
     if (!found || !found->is_of(slot)) return nullptr;
+    if (!kept_pools::keep(found->home.scopes())) return found;
     lately.last = place_of(slot);
     lately.all[lately.last] = {named, slot, runtime::ended()};
     return found;

@@ -11,35 +11,41 @@
 namespace keel::detail {
 namespace {
 
-/// Capacity that an abandoned operation still uses. Goes home when the operation has really ended.
+/// Capacity that an abandoned operation still uses. Goes home when the operation has really ended. Made
+/// before the operation begins: when it is abandoned there may be no memory.
 class orphan_luggage
 {
 public:
-    orphan_luggage(std::shared_ptr<plan const> p, std::size_t left_by, runtime& context)
-        : plan_(std::move(p)),
-          left_by_(left_by),
-          context_(context)
+    orphan_luggage(std::shared_ptr<plan const> p, runtime& context) : plan_(std::move(p)), context_(context)
     {
-        plan_->orphans.fetch_add(1, std::memory_order_relaxed);
+        held_.reserve(plan_->steps.size());
     }
     orphan_luggage(orphan_luggage const&) = delete;
     orphan_luggage& operator=(orphan_luggage const&) = delete;
 
     ~orphan_luggage()
     {
+        if (!left_by_) return;
         moment now(context_.time());
         auto const from = call_origin{.pipeline = plan_->name, .observer = plan_->sink.get()};
         auto const v = visit{.now = now, .from = from};
         plan_->orphans.fetch_sub(1, std::memory_order_relaxed);
         for (auto const& [held, pass] : held_) held->settle(pass, verdict::ignored, v);
-        telemetry::emit(from.observer, telemetry::orphan_ended{v.by(name_of(plan_->steps[left_by_]))});
+        telemetry::emit(from.observer, telemetry::orphan_ended{v.by(name_of(plan_->steps[*left_by_]))});
     }
 
-    void add(std::shared_ptr<gate> held, grant pass) { held_.emplace_back(std::move(held), pass); }
+    /// The operation is abandoned, by this step.
+    void leave(std::size_t by) noexcept
+    {
+        left_by_ = by;
+        plan_->orphans.fetch_add(1, std::memory_order_relaxed);
+    }
+
+    void add(std::shared_ptr<gate> held, grant const& pass) { held_.emplace_back(std::move(held), pass); }
 
 private:
     std::shared_ptr<plan const> plan_;
-    std::size_t left_by_;
+    std::optional<std::size_t> left_by_;
     runtime& context_;
     std::vector<std::pair<std::shared_ptr<gate>, grant>> held_;
 };
@@ -121,19 +127,34 @@ std::shared_ptr<void const> call::belongings() const
     return rare_->kept;
 }
 
+std::shared_ptr<void> call::luggage()
+{
+    return plan_.may_abandon ? std::make_shared<orphan_luggage>(terms_->by, context()) : nullptr;
+}
+
 bool call::watch(std::shared_ptr<attempt_base> running)
 {
     running_ = std::move(running);
     last_turn_ = false;
     supervised(true);
-    if (until != never && !arm_if_possible(until)) {
-        cut_short_ = true;
-        expired_ = owner_;
-        running_->cancel();
-        if (running_->finished()) return false;
-    }
+    auto const is_limited = until != never && !running_->finished();
+    if (is_limited && !arm_if_possible(until) && !go_on_unlimited()) return false;
     running_->waited_for_by(this);
     return true;
+}
+
+/// There is no memory to wait for the limit, so it comes now. False: that has ended the wait, one way or
+/// another.
+bool call::go_on_unlimited()
+{
+    if (!caller_cancelled_) {
+        cut_short_ = true;
+        expired_ = owner_;
+    }
+    running_->cancel();
+    if (running_->finished()) return false;
+    left_by_ = ask_expired();
+    return left_by_ == nobody;
 }
 
 bool call::arm_if_possible(time_point at)
@@ -205,15 +226,15 @@ void call::misjudged(failure&& thrown)
 void call::leave_behind(std::shared_ptr<attempt_base> const& running)
 {
     answering_ = nullptr;
-    auto luggage = std::make_shared<orphan_luggage>(terms_->by, left_by_, context());
+    auto& luggage = *std::static_pointer_cast<orphan_luggage>(running->luggage);
+    luggage.leave(left_by_);
     for (auto i = index_; i > left_by_ + 1; --i) {
         auto const* const step = std::get_if<gate_step>(&plan_.steps[i - 1]);
         auto const* const taken = at(i - 1).permit();
         if (!step || !taken || !step->held->holds_capacity()) continue;
-        luggage->add(step->held, *taken);
+        luggage.add(step->held, *taken);
         at(i - 1).clear();
     }
-    running->luggage = std::move(luggage);
     auto const expired = std::exchange(expired_, nobody);
     if (std::exchange(cut_short_, false))
         fail_timed_out(expired, verdict::failure, "abandoned");
@@ -295,7 +316,7 @@ void call::reached()
     now_.pass();
     switch (stage_) {
     case stage::queued:
-        if (gate_here().withdraw(*this)) resume();
+        if (gate_here().withdraw(*this, visit_)) resume();
         return; // else its turn has come, and it will be woken
     case stage::running: return time_is_up();
     default: return resume();
@@ -310,7 +331,7 @@ void call::cancelled()
         if (running) running->cancel(); // else it is only being started, and whoever does that will look
         return;
     }
-    if (stage_ == stage::queued && !gate_here().withdraw(*this)) return;
+    if (stage_ == stage::queued && !gate_here().withdraw(*this, visit_)) return;
     if (std::exchange(waking_, true)) return;
     disarm();
     wake();
@@ -330,7 +351,7 @@ void call::turn_came() { wake(); }
 // Nobody may hand a permit to a call whose context is going away.
 void call::dropped() noexcept
 {
-    if (stage_ == stage::queued) gate_here().withdraw(*this);
+    if (stage_ == stage::queued) gate_here().withdraw(*this, visit_);
 }
 
 void call::time_is_up()
@@ -371,8 +392,7 @@ step_index call::outermost_expired()
 /// The operation takes its time to unwind. Each timeout that has passed has a patience of its own, and each
 /// that has not may be less patient: whoever is the first to give up leaves it behind.
 /// \returns who has given up; `nobody`: all wait, and will be asked again. If there is no memory to ask
-/// again,
-///          whoever would give up some time does so now
+///          again, whoever would give up some time does so now
 step_index call::ask_expired()
 {
     auto next = never;
@@ -438,7 +458,7 @@ void call::name_policy(policy_name& to) noexcept
 void call::give_everything_back() noexcept
 {
     if (running_) running_->waited_for_by(nullptr);
-    if (stage_ == stage::queued && !gate_here().withdraw(*this) && granted) at(index_++).hold(pass);
+    if (stage_ == stage::queued && !gate_here().withdraw(*this, visit_) && granted) at(index_++).hold(pass);
     if (stage_ == stage::reserved) gate_here().give_back(pass, visit_);
     if (stage_ == stage::pausing) ++index_;
     while (index_ > 0) {

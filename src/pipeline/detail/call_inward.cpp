@@ -3,6 +3,7 @@
 #include <keel/pipeline/detail/call.hpp>
 
 #include <algorithm>
+#include <new>
 
 namespace keel::detail {
 
@@ -35,6 +36,7 @@ void call::go_on_after_wait()
 inline admission call::ask(gate& g)
 {
     waiter::deadline = until;
+    granted = false; // perhaps by a gate before
     try {
         return g.admit(visit_);
     } catch (...) { // a user's own gate
@@ -168,9 +170,27 @@ call::action call::park(stage waiting, time_point until_when)
     stage_ = waiting;
     waking_ = false;
     supervised(false);
-    if (until_when != never) arm(until_when, now_());
+    if (until_when != never && !arm_if_possible(until_when)) give_up_waiting();
     now_.pass();
     return action::park;
+}
+
+void call::listen_while_parked(asio::cancellation_slot slot)
+{
+    try {
+        listen(slot);
+    } catch (std::bad_alloc const&) {
+        give_up_waiting();
+    }
+}
+
+/// There is no memory to wait. A call whose turn has just come parks all the same: it is about to be woken,
+/// and whoever wakes it must find it.
+/// \throws std::bad_alloc
+void call::give_up_waiting()
+{
+    if (stage_ == stage::queued && !gate_here().withdraw(*this, visit_)) return;
+    throw std::bad_alloc();
 }
 
 void call::go_in(grant const& granted_pass)

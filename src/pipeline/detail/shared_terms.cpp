@@ -57,8 +57,10 @@ std::shared_ptr<terms const> const& shared_terms::place() const noexcept { retur
 
 bool shared_terms::has_other_owners() const noexcept
 {
+    // First, for who drops the last other copy of a pipeline has made his calls with it before.
     auto const own = places_ ? 1 + places_of_each : 1;
     if (what_.use_count() > static_cast<long>(own)) return true;
+    std::atomic_thread_fence(std::memory_order_acquire);
     auto const is_shared = [](auto const& p) { return p.use_count() > 1; };
     return places_ && std::any_of(places_->all.begin(), places_->all.end(), is_shared);
 }

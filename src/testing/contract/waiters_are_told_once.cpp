@@ -39,6 +39,12 @@ admission ask(scene& s, watcher& w)
     return answer;
 }
 
+bool withdraw(scene& s, watcher& w)
+{
+    moment now(s.around().now());
+    return s.as_gate()->withdraw(w, {.now = now});
+}
+
 void give_back(scene& s, watcher const& w)
 {
     moment now(s.around().now());
@@ -64,8 +70,7 @@ void waiters_are_told_once(trial const& t)
                 std::to_string(queued) + " calls were queued and " + std::to_string(s.waiting()) + " wait");
 
     auto const leaver = queued > 2 ? std::size_t{1} : queued; // none, in a short queue
-    if (leaver < queued)
-        require(s.as_gate()->withdraw(w[leaver]), "a call that waits was told that it does not");
+    if (leaver < queued) require(withdraw(s, w[leaver]), "a call that waits was told that it does not");
 
     s.release_one();
     s.settle();

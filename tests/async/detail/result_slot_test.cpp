@@ -84,16 +84,4 @@ TEST(result_slot, an_error_takes_the_place_of_a_value)
     EXPECT_TRUE(slot.error.exception);
 }
 
-TEST(result_slot, cleared_it_is_as_at_the_start)
-{
-    result_slot<void> slot;
-    slot.value.emplace();
-    slot.error.code = errc::timed_out;
-    slot.error.from_policy = true;
-    slot.clear();
-    EXPECT_FALSE(slot.value);
-    EXPECT_FALSE(slot.error.code);
-    EXPECT_FALSE(slot.error.from_policy);
-}
-
 } // namespace

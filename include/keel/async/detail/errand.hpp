@@ -34,7 +34,10 @@ public:
     bool waited_for_by(parking* who);
 
     /// Asks the operation to stop; one that has not begun is over at once. From the caller's side.
+    /// \throws std::bad_alloc; then it has not been asked, and may be again
     void cancel();
+    /// The same where nobody could be told that there is no memory to ask.
+    void cancel_if_possible() noexcept;
 
     /// Whoever holds it is to run the errand. If it is destroyed, the errand is over.
     class bearer

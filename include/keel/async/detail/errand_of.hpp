@@ -81,11 +81,11 @@ asio::awaitable<T> await_errand(std::shared_ptr<errand<T>> what)
     co_await asio::this_coro::throw_if_cancelled(false);
     auto const state = co_await asio::this_coro::cancellation_state;
     errand_wait place(executor, what);
-    if (state.cancelled() != asio::cancellation_type::none) what->cancel();
+    if (state.cancelled() != asio::cancellation_type::none) what->cancel_if_possible();
     try {
         place.listen(state.slot());
     } catch (std::bad_alloc const&) { // it runs already, and is not to be left behind
-        what->cancel();
+        what->cancel_if_possible();
     }
     if (place.begin()) co_await place.async_park(asio::deferred);
     co_await asio::this_coro::throw_if_cancelled(throws);

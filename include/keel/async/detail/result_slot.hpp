@@ -40,20 +40,6 @@ struct result_slot
         value.reset();
         error = current_failure();
     }
-
-    void clear() noexcept
-    {
-        value.reset();
-        error = {};
-    }
-
-    /// Assigns without asking more of `T` than that it can be moved.
-    void take_from(result_slot& other)
-    {
-        clear();
-        if (other.value) value.emplace(*std::move(other.value));
-        error = std::move(other.error);
-    }
 };
 
 } // namespace keel::detail

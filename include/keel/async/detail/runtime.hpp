@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 
@@ -75,11 +76,17 @@ public:
     /// \throws std::bad_alloc for another executor; then it is not continued
     void wake_by_post(parking&);
 
+    /// Has the context's `run` throw this soon, as if a handler of its own had thrown it.
+    /// \param own the context's executor
+    /// \throws std::bad_alloc only if another one is on its way already
+    void throw_from_run(std::exception_ptr, asio::io_context::executor_type const& own);
+
 private:
     void shutdown() override;
     void post_continuation(asio::io_context::executor_type const&);
     void continue_woken(asio::io_context::executor_type const&);
     bool still_continuing() noexcept;
+    void throw_what_was_thrown();
     parking* next_woken() noexcept;
 
     static std::atomic<std::uint64_t> ended_;
@@ -92,7 +99,8 @@ private:
     std::atomic<live_calls*> live_{nullptr};
     parking_list parked_;
     parking_list woken_;
-    bool continuing_ = false; ///< A post that continues the woken is on its way.
+    std::exception_ptr thrown_;
+    bool continuing_ = false; ///< A post that continues the woken, and throws that, is on its way.
     reserved_block for_continuing_;
     bool down_ = false; ///< Set by the thread that destroys the context.
     std::atomic<std::uint32_t> ready_ends_{0};

@@ -17,6 +17,7 @@
 #include <keel/policy/retry.hpp>
 #include <keel/policy/timeout.hpp>
 
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
 
 #include <array>
@@ -63,6 +64,9 @@ public:
     /// The same when the operation has ended and given what was asked for.
     action next_after_success(asio::cancellation_state const&);
 
+    /// Before the call parks: a cancellation of the caller will be heard.
+    /// \throws std::bad_alloc, unless it is about to be woken
+    void listen_while_parked(asio::cancellation_slot);
     /// The caller was cancelled after `next` had said `park`: park all the same, it will not be for long.
     void stop_waiting() { cancelled(); }
 
@@ -105,6 +109,8 @@ public:
     call_context describe_attempt() const;
     /// What it must keep alive, lest it be left behind.
     std::shared_ptr<void const> belongings() const;
+    /// What it takes along if it is left behind. Null: it will not be.
+    std::shared_ptr<void> luggage();
     /// Wait for this attempt in `async_park`, cancelling it when the deadline comes; or now, if there is no
     /// memory to wait for that. False: it has ended.
     bool watch(std::shared_ptr<attempt_base> running);
@@ -224,6 +230,7 @@ private:
     void turn_came() override;
     void call_off() override;
     void time_is_up();
+    bool go_on_unlimited();
     bool arm_if_possible(time_point);
     step_index outermost_expired();
     step_index ask_expired();
@@ -241,6 +248,7 @@ private:
     void leave_the_known() noexcept;
 
     action park(stage waiting, time_point until);
+    void give_up_waiting();
     rarities& rare()
     {
         if (!rare_) rare_ = std::make_unique<rarities>();

@@ -53,7 +53,7 @@ struct as_result
     }
 };
 
-/// Hands it out as an `outcome`, and never throws.
+/// Hands it out as an `outcome`, and throws nothing of the operation's or of a policy's.
 struct as_outcome
 {
     template <class T>
@@ -237,7 +237,9 @@ asio::awaitable<bool> supervise(own_frame, call& c, asio::awaitable<T> work,
                                 std::optional<value_of<T>>& value, asio::cancellation_state state)
 {
     c.listen(state.slot());
+    auto luggage = c.luggage();
     auto running = attempt<T>::start(c.executor(), c.describe_attempt(), std::move(work), c.belongings());
+    running->luggage = std::move(luggage);
     if (is_cancelled(state)) running->cancel();
     auto const must_wait = !running->finished() || c.context().queue_should_run();
     if (must_wait && c.watch(running))
@@ -265,7 +267,7 @@ template <class T, class Operation>
 void prepare(call& c, Operation& operation)
 {
     auto const& p = c.made_of();
-    if (p.has_fallback && !every_fallback_fits<T>(p)) c.refuse(errc::fallback_type_mismatch);
+    if (p.has_fallback && !every_fallback_fits<T>(p)) return c.refuse(errc::fallback_type_mismatch);
     if (!p.may_outlive_call()) return;
     if (Operation::owns)
         c.keep(std::make_shared<Operation>(std::move(operation)));
@@ -340,13 +342,18 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
         auto const throws = here.throws_if_cancelled();
         here.throw_if_cancelled(false);
         auto ended = false;
-        if (work) {
-            auto waiting = supervise<T>({}, c, *std::move(work), value, here.cancellation());
-            ended = co_await std::move(waiting);
-        } else {
-            c.listen(here.cancellation().slot());
-            if (is_cancelled(here.cancellation())) c.stop_waiting();
-            co_await c.async_park(asio::deferred);
+        try {
+            if (work) {
+                auto waiting = supervise<T>({}, c, *std::move(work), value, here.cancellation());
+                ended = co_await std::move(waiting);
+            } else {
+                c.listen_while_parked(here.cancellation().slot());
+                if (is_cancelled(here.cancellation())) c.stop_waiting();
+                co_await c.async_park(asio::deferred);
+            }
+        } catch (...) { // memory has run out
+            here.throw_if_cancelled(throws);
+            throw;
         }
         here.throw_if_cancelled(throws);
         if (ended) report_end<T>(c, value);
