@@ -2,6 +2,7 @@
 
 #include <keel/async/circuit_breaker_registry.hpp>
 #include <keel/async/circuit_permit.hpp>
+#include <keel/async/detail/brief_lock.hpp>
 #include <keel/async/detail/circuit_cell.hpp>
 #include <keel/async/detail/observer_slot.hpp>
 #include <keel/async/gate.hpp>
@@ -77,13 +78,13 @@ struct circuit_lookup
     std::size_t hash;
 };
 
-/// A part of a registry's circuits, under one mutex. It belongs to the registry and to every permit and
+/// A part of a registry's circuits, under one lock. It belongs to the registry and to every permit and
 /// handle that is out, and deletes itself when the last of them lets it go; that count is one more number
-/// under the mutex, where a shared pointer would be an atomic that all threads pull at.
+/// under the lock, where a shared pointer would be an atomic that all threads pull at.
 class circuit_shard
 {
 public:
-    using lock = std::unique_lock<std::mutex>;
+    using lock = std::unique_lock<brief_lock>;
 
     explicit circuit_shard(std::shared_ptr<circuit_commons> c) : commons_(std::move(c)) {}
 
@@ -91,7 +92,7 @@ public:
     /// The registry goes.
     void leave() noexcept { let_go(nullptr); }
 
-    lock hold() { return lock(mutex_); }
+    lock hold() { return lock(lock_); }
 
     // Under the lock.
 
@@ -188,7 +189,7 @@ private:
     template <class MayGo>
     circuit_entry_ptr take(MayGo, std::size_t enough, std::size_t most);
 
-    std::mutex mutex_;
+    brief_lock lock_;
     boost::unordered_flat_set<circuit_entry*, hash, equal> index_;
     std::size_t held_ = 1;          ///< By the registry, and by all who use an entry.
     circuit_entry* hand_ = nullptr; ///< Where the next search begins. Null: anywhere.
