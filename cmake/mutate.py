@@ -25,7 +25,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import namedtuple
+from collections import Counter, namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -386,9 +386,10 @@ class Bench:
 # --- the list of explained survivors ----------------------------------------------------------------------------
 
 def explained():
-    """(file, line before, line after) to reason. A record is four lines: file, `- before`, `+ after`, reason."""
+    """How many survivors each (file, line before, line after) explains: one for each record, of file, `- before`,
+    `+ after` and reason."""
     path = ROOT / SURVIVORS
-    reasons = {}
+    reasons = Counter()
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     for record in re.split(r"\n\s*\n", text):
         lines = [line for line in record.splitlines() if line.strip() and not line.startswith("#")]
@@ -397,7 +398,7 @@ def explained():
         if len(lines) < 4 or not lines[1].startswith("- ") or not lines[2].startswith("+ "):
             sys.exit(f"{SURVIVORS}: found a record that begins with `{lines[0]}`, expected the lines FILE, "
                      "`- BEFORE`, `+ AFTER` and a reason")
-        reasons[lines[0].strip(), lines[1][2:].strip(), lines[2][2:].strip()] = " ".join(lines[3:])
+        reasons[lines[0].strip(), lines[1][2:].strip(), lines[2][2:].strip()] += 1
     return reasons
 
 
@@ -534,7 +535,7 @@ def report(given, files, work, outcomes):
     reasons = explained()
     started = time.monotonic()
     counts = {name: dict.fromkeys(("killed", "timeout", "survived", "explained", "broken"), 0) for name in files}
-    alive = set()
+    alive = Counter()
     unexplained = []
     left = 0
     for (name, text, mutant), outcome in zip(work, outcomes):
@@ -543,8 +544,8 @@ def report(given, files, work, outcomes):
             left += 1
             continue
         if outcome == "survived":
-            alive.add(key)
-            outcome = "explained" if key in reasons else "survived"
+            alive[key] += 1
+            outcome = "explained" if alive[key] <= reasons[key] else "survived"
         if outcome == "survived":
             unexplained.append((key, text.count("\n", 0, mutant.start) + 1))
             print(f"survived: {name}:{unexplained[-1][1]}\n- {key[1]}\n+ {key[2]}", flush=True)
@@ -557,7 +558,7 @@ def report(given, files, work, outcomes):
     if full:
         for name in files:
             save(given.build, name, counts[name])
-    stale = [key for key in reasons if full and key[0] in files and key not in alive]
+    stale = [key for key, count in reasons.items() if full and key[0] in files and alive[key] < count]
     for key in stale:
         print(f"{SURVIVORS}: explains a mutant that is killed or gone:\n{key[0]}\n- {key[1]}\n+ {key[2]}")
 
