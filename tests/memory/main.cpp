@@ -276,7 +276,7 @@ int main(int argc, char** argv)
         std::string_view const option(argv[i]);
         auto const n = number(++i < argc ? argv[i] : "");
         if (option == "--scenes") {
-            if (!n || *n == 0) return usage("--scenes needs a number above 0");
+            if (!n || *n == 0 || *n == with_threads) return usage("--scenes needs a number above 0");
             scenes = *n;
         } else if (option == "--seed") {
             if (!n) return usage("--seed needs a number");
@@ -302,8 +302,12 @@ int main(int argc, char** argv)
         if (allocation) return t.note(run_once(seed, *allocation));
         for (std::uint64_t at = 0; at < undisturbed.allocations; ++at) t.note(run_once(seed, at));
     };
-    for (auto seed = only.value_or(in_real_time); seed <= only.value_or(scenes); ++seed) sweep(seed);
-    if (!only) sweep(with_threads);
+    if (only) {
+        sweep(*only);
+    } else {
+        for (auto seed = in_real_time; seed <= scenes; ++seed) sweep(seed);
+        sweep(with_threads);
+    }
     std::cout << t.allocations << " allocations, " << t.runs << " runs, " << t.unmade
               << " of them without memory for the first call\n"
               << t.runs - t.failed << " passed, " << t.failed << " failed\n";
