@@ -56,24 +56,25 @@ struct remembered
     std::uint64_t at = 0; ///< If a runtime has ended since, it may have been the scope's.
 };
 
-constexpr std::size_t places = 256;
+constexpr std::size_t pairs = 128;
 
 struct memory
 {
-    std::array<remembered, places> all{};
+    std::array<remembered, 2 * pairs> all{};
     std::size_t last = 0; ///< Often it is the same again.
 };
 
 thread_local constinit memory lately{};
 
-/// Where the scope of a slot is remembered. For speed alone: the slots are compared all the same.
+/// Where the scope of a slot is remembered: there, or in the next place. For speed alone: the slots are compared
+/// all the same.
 std::size_t place_of(asio::cancellation_slot const& slot) noexcept
 {
     using bits = std::uintptr_t;
     if constexpr (std::is_trivially_copyable_v<asio::cancellation_slot> && sizeof(slot) == sizeof(bits)) {
         auto const mixed =
             std::uint64_t{std::bit_cast<bits>(slot)} * 0x9e3779b97f4a7c15; // 2^64 / golden ratio
-        return (mixed >> 32) % places;
+        return (mixed >> 32) % pairs * 2;
     } else {
         return 0;
     }
@@ -189,6 +190,7 @@ scope* find_scope(asio::any_io_executor const& executor, asio::cancellation_slot
     if (!found || !found->is_of(slot)) return nullptr;
     if (!kept_pools::keep(found->home.scopes())) return found;
     lately.last = place_of(slot);
+    lately.all[lately.last + 1] = lately.all[lately.last];
     lately.all[lately.last] = {named, slot, runtime::ended()};
     return found;
 }
@@ -196,6 +198,7 @@ scope* find_scope(asio::any_io_executor const& executor, asio::cancellation_slot
 scope* recall_scope(asio::cancellation_slot const& slot) noexcept
 {
     if (lately.all[lately.last].slot != slot) lately.last = place_of(slot);
+    if (lately.all[lately.last].slot != slot) lately.last |= 1;
     auto const& known = lately.all[lately.last];
     if (known.slot != slot || !slot.is_connected() || known.at != runtime::ended()) return nullptr;
     return known.where.get();
