@@ -51,7 +51,7 @@ TEST(an_operation_may_return, what_can_only_be_moved)
     EXPECT_EQ(*world.run(p.run(move_only)).value(), 42);
 }
 
-struct alignas(64) wide
+struct alignas(32) wide
 {
     int value;
 };
