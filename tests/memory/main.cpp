@@ -121,6 +121,17 @@ asio::awaitable<void> call(keel::pipeline p, findings* f)
     --f->open;
 }
 
+/// However often memory runs out on the way.
+void run_to_the_end(asio::io_context& context)
+{
+    for (auto is_done = false; !is_done;) {
+        try {
+            context.run_for(std::chrono::seconds(10)); // a moment, unless somebody waits for ever
+            is_done = true;
+        } catch (std::bad_alloc const&) {}
+    }
+}
+
 /// A call to whom its turn comes before it waits, and one under a timeout, outside of a scope.
 class thread_scene
 {
@@ -137,12 +148,7 @@ public:
                 asio::co_spawn(context_, call(p_, &found_), asio::detached);
             } catch (std::bad_alloc const&) {}
         }
-        for (auto is_done = false; !is_done;) {
-            try {
-                context_.run_for(std::chrono::seconds(10)); // a moment, unless somebody waits for ever
-                is_done = true;
-            } catch (std::bad_alloc const&) {}
-        }
+        run_to_the_end(context_);
         relieved();
         std::vector<std::string> complaints;
         if (found_.open != 0) complaints.push_back(std::to_string(found_.open) + " wait for ever");
@@ -167,12 +173,7 @@ public:
         start_or_not(std::chrono::microseconds(600));
         start_or_not(
             std::chrono::microseconds(300)); // if the alarm cannot be set earlier, it must still go off
-        for (auto is_done = false; !is_done;) {
-            try {
-                context_.run_for(std::chrono::seconds(10)); // a moment, unless somebody sleeps for ever
-                is_done = true;
-            } catch (std::bad_alloc const&) {}
-        }
+        run_to_the_end(context_);
         relieved();
         std::vector<std::string> complaints;
         if (open_ != 0) complaints.push_back(std::to_string(open_) + " sleep for ever");

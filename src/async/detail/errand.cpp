@@ -47,9 +47,11 @@ void errand_base::cancel()
 {
     std::lock_guard lock(mutex_);
     if (over_ || cancel_wanted_) return;
-    if (strand_) asio::post(*strand_, [self = shared_from_this()] { self->cancel_here(); });
-    cancel_wanted_ = true;
-    if (strand_) return;
+    if (strand_) {
+        asio::post(*strand_, [self = shared_from_this()] { self->cancel_here(); });
+        cancel_wanted_ = true;
+        return;
+    }
     over_ = true;
     if (auto* const who = std::exchange(waiting_, nullptr)) who->wake();
 }
