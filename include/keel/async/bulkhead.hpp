@@ -45,8 +45,7 @@ public:
     /// A permit, or a refusal when every permit is taken or somebody waits. Settle it with any verdict.
     /// \param now by the clock of the calls that wait: under virtual time, that of their context
     /// \param weight how many units of `max_concurrent` the call takes; more than there are is always
-    /// refused, and
-    ///               0 is taken for 1
+    ///               refused, and 0 is taken for 1
     permit try_acquire(time_point now = steady_now(), std::uint32_t weight = 1) const;
 
     /// Admits this many from now on, while calls run and wait. Nobody loses a permit or a place in the queue:

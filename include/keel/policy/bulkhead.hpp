@@ -67,8 +67,7 @@ public:
 
     /// May a call go in? If it may wait, `self` is queued until `self.deadline`.
     /// \param others receives those who have waited too long, and those who go in now that a heavy one of
-    /// these
-    ///               no longer stands before them
+    ///               these no longer stands before them
     admission admit(time_point now, waiter& self, turns& others);
 
     /// May a call that cannot wait go in?
@@ -81,8 +80,7 @@ public:
     /// Takes a waiter out of the queue. False: it is not in it, because its turn has come or its wait is
     /// over.
     /// \param others receives those who have waited too long, and those who go in now that a heavy one no
-    /// longer
-    ///               stands before them
+    ///               longer stands before them
     bool withdraw(waiter&, time_point now, turns& others);
 
     /// Admits this many from now on. Growing lets waiters in; shrinking takes no permit away, but ends the
