@@ -57,7 +57,10 @@ void bulkhead::let_in(time_point now, waiter_list& granted)
     while (!queue_.empty() && fits(queue_.front()->weight, free())) {
         auto* const first = queue_.front();
         dequeue(*first);
-        first->pass = go_in(now, first->weight).pass;
+        running_ += first->weight;
+        first->pass.generation = 0; // one by one: wider stores would have to be put together first
+        first->pass.at = now;
+        first->pass.weight = first->weight;
         first->granted = true;
         granted.push_back(*first);
     }
@@ -78,12 +81,6 @@ bulkhead::turns bulkhead::resize(std::size_t max_concurrent, time_point now)
     }
     let_in(now, result.granted);
     return result;
-}
-
-std::optional<std::size_t> bulkhead::lend() const noexcept
-{
-    if (!queue_.empty() || running_ > max_concurrent_) return std::nullopt;
-    return max_concurrent_ - running_;
 }
 
 bool bulkhead::withdraw(waiter& w, time_point now, turns& others)

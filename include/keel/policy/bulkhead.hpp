@@ -102,7 +102,11 @@ public:
     /// All its free units, while nothing else decides: nobody waits, and no more is in flight than is
     /// admitted. Whoever has them gives them out by `fits` and collects them, as `admit` and `settle` would,
     /// and takes them back here before anything else is asked. Nothing: they cannot be lent now.
-    std::optional<std::size_t> lend() const noexcept;
+    std::optional<std::size_t> lend() const noexcept
+    {
+        if (!queue_.empty() || running_ > max_concurrent_) return std::nullopt;
+        return max_concurrent_ - running_;
+    }
 
     /// The units that were lent and are free now. The others are in flight.
     void take_back(std::size_t free) noexcept { running_ = max_concurrent_ - free; }
