@@ -109,12 +109,24 @@ time_source& time_source::of(asio::execution_context& context)
 
 time_point time_source::now() const noexcept { return steady_now(); }
 
+// The usual ways of these two end in calls and call nothing else, so that they need nothing saved.
+
 void time_source::arm(deadline& d, time_point at, time_point now)
 {
-    auto const length = saturating_sub(at, now);
+    if (!lock_.try_lock()) return arm_with_care(d, at, now);
+    auto const armed = queue_.push_at_once(d, at, saturating_sub(at, now));
+    if (armed) ++armed_;
+    auto const is_first = at <= alarm_at_;
+    lock_.unlock();
+    if (!armed) return arm_with_care(d, at, now);
+    if (is_first) arm_first(d, now);
+}
+
+void time_source::arm_with_care(deadline& d, time_point at, time_point now)
+{
     {
         std::lock_guard lock(lock_);
-        queue_.push(d, at, length);
+        queue_.push(d, at, saturating_sub(at, now));
         ++armed_;
         if (alarm_at_ < at) return;
     }
@@ -133,15 +145,29 @@ void time_source::arm_first(deadline& d, time_point now)
 
 void time_source::remove(deadline& d) noexcept
 {
+    if (!lock_.try_lock()) return remove_with_care(d);
+    auto const none_left = note_removal(d);
+    lock_.unlock();
+    if (none_left) cancel_far_alarm();
+}
+
+void time_source::remove_with_care(deadline& d) noexcept
+{
     auto none_left = false;
     {
         std::lock_guard lock(lock_);
-        queue_.remove(d);
-        d.sequence = 0;
-        --armed_;
-        none_left = alarm_is_far_ && (fired_.empty() ? armed_ == 0 : queue_.empty());
+        none_left = note_removal(d);
     }
     if (none_left) cancel_far_alarm();
+}
+
+/// \returns whether the alarm is set far ahead and nothing is left to wait for. With the lock held
+inline bool time_source::note_removal(deadline& d) noexcept
+{
+    queue_.remove(d);
+    d.sequence = 0;
+    --armed_;
+    return alarm_is_far_ && (fired_.empty() ? armed_ == 0 : queue_.empty());
 }
 
 std::size_t time_source::armed() const

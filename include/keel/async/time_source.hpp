@@ -102,8 +102,11 @@ private:
     class alarm;
     struct firing;
 
+    void arm_with_care(deadline& d, time_point at, time_point now);
     void arm_first(deadline& d, time_point now);
     void remove(deadline& d) noexcept;
+    void remove_with_care(deadline& d) noexcept;
+    bool note_removal(deadline& d) noexcept;
 
     std::optional<firing> fire_first(time_point now);
     void deliver(std::uint64_t number);

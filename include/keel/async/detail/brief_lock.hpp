@@ -20,6 +20,12 @@ public:
         while (taken_.exchange(true, std::memory_order_acquire)) wait();
     }
 
+    bool try_lock() noexcept
+    {
+        if (!is_only_thread()) return !taken_.exchange(true, std::memory_order_acquire);
+        taken_.store(true, std::memory_order_relaxed);
+        return true;
+    }
     void unlock() noexcept { taken_.store(false, std::memory_order_release); }
 
 private:

@@ -24,10 +24,15 @@ public:
     /// \throws std::bad_alloc; then nothing has changed
     void push(deadline_node& node, time_point due, duration length)
     {
-        auto const key = key_of(length);
-        if (keys_[recent_] != key || !takes(lanes_[recent_], due)) return push_elsewhere(node, due, key);
+        if (!push_at_once(node, due, length)) push_elsewhere(node, due, key_of(length));
+    }
+    /// The same if the length is that of the last, as it mostly is. False: nothing has changed.
+    bool push_at_once(deadline_node& node, time_point due, duration length) noexcept
+    {
+        if (keys_[recent_] != key_of(length) || !takes(lanes_[recent_], due)) return false;
         enter(node, due);
         lanes_[recent_].append(node);
+        return true;
     }
 
     /// Takes a node out; also out of a `deadline_list` that has nothing to do with this queue.
