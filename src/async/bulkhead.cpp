@@ -48,6 +48,15 @@ public:
         return ask(v);
     }
 
+    bool admit_at_once(visit const& v, grant& pass) noexcept override
+    {
+        if (turnstile_.take(v.weight) != turnstile::answer::taken) return false;
+        pass.generation = 0;
+        pass.at = time_point{};
+        pass.weight = v.weight;
+        return true;
+    }
+
     void settle(grant const& pass, verdict, visit const& v) noexcept override
     {
         if (!turnstile_.put_back(pass.weight)) tell(pass, v);

@@ -30,6 +30,16 @@ public:
         return refusal(until); // made where it is wanted: to copy an answer takes longer than all of this
     }
 
+    bool admit_at_once(visit const& v, grant& pass) noexcept override
+    {
+        auto const generation = closed_in_.load(std::memory_order_acquire);
+        if (generation == none) return false;
+        pass.generation = generation;
+        pass.at = machine_.is_timeless() ? time_point{} : v.now();
+        pass.weight = 1;
+        return true;
+    }
+
     void settle(grant const& pass, verdict what, visit const& v) noexcept override
     {
         if (what == verdict::success && settle_quietly(pass)) return;

@@ -36,12 +36,23 @@ public:
         if (now < next && v.weight == 1 && saturating_sub(next, now) > longest_wait(v, now))
             return admission::refused(errc::rate_limited, next);
 
-        std::lock_guard lock(lock_);
-        if (!std::exchange(started_, true)) machine_.start(now);
-        next_.store(unknown, std::memory_order_relaxed);
-        if (!v.waiter || now < v.waiter->deadline)
-            if (auto const pass = machine_.admit_at_once(now, v.weight)) return admission::granted(*pass);
+        if (grant pass; (!v.waiter || now < v.waiter->deadline) && admit_at_once(v, pass))
+            return admission::granted(pass);
         return ask(v, now);
+    }
+
+    bool admit_at_once(visit const& v, grant& pass) noexcept override
+    {
+        auto const now = v.now();
+        if (now < next_.load(std::memory_order_acquire)) return false;
+        std::lock_guard lock(lock_);
+        begin(now);
+        auto const granted = machine_.admit_at_once(now, v.weight);
+        if (!granted) return false;
+        pass.generation = granted->generation; // one by one, see `slot`
+        pass.at = granted->at;
+        pass.weight = granted->weight;
+        return true;
     }
 
     void settle(grant const&, verdict, visit const&) noexcept override {}
@@ -75,9 +86,18 @@ public:
     }
 
 private:
+    /// Before a decision that may change something.
+    void begin(time_point now)
+    {
+        if (!std::exchange(started_, true)) machine_.start(now);
+        next_.store(unknown, std::memory_order_relaxed);
+    }
+
     // Not inlined, so that the usual way is short.
     [[gnu::noinline]] admission ask(visit const& v, time_point now)
     {
+        std::lock_guard lock(lock_);
+        begin(now);
         auto const answer = machine_.admit(now, v.weight, longest_wait(v, now));
         if (v.weight == 1 && answer.what == admission::kind::refused && *answer.at > now)
             next_.store(*answer.at, std::memory_order_release);

@@ -104,3 +104,22 @@ std::string explain(bool ok, failure const& why, call_report const& r)
 }
 
 } // namespace keel
+
+namespace keel::detail {
+
+call_report const& plain_report(plain_end end) noexcept
+{
+    static call_report const none;
+    static call_report const success{.attempts = 1};
+    static call_report const retry_success{.attempts = 1, .stopped = retry_stop::success};
+    if (end == plain_end::none) return none;
+    return end == plain_end::success ? success : retry_success;
+}
+
+failure const& no_failure() noexcept
+{
+    static failure const none;
+    return none;
+}
+
+} // namespace keel::detail

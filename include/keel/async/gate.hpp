@@ -89,6 +89,15 @@ public:
     /// May a call go in now? What it throws ends the call with just that.
     virtual admission admit(visit const&) = 0;
 
+    /// The same for the usual call: lets it in if that is a matter of course, and else does nothing at all,
+    /// whereupon `admit` is asked. Only for speed; a gate need not have it.
+    /// \param v    its `waiter` may be null although the call can wait
+    /// \param pass to be filled in, all of it, when true
+    virtual bool admit_at_once([[maybe_unused]] visit const& v, [[maybe_unused]] grant& pass) noexcept
+    {
+        return false;
+    }
+
     /// The call that was granted `pass` has ended. Called once for every permit that was granted, also when
     /// the call is destroyed on its way.
     virtual void settle(grant const& pass, verdict, visit const&) noexcept = 0;

@@ -4,6 +4,7 @@
 #include <keel/core/failure.hpp>
 #include <keel/core/time.hpp>
 #include <keel/core/verdict.hpp>
+#include <keel/pipeline/detail/rarely.hpp>
 #include <keel/policy/retry.hpp>
 
 #include <boost/system/system_error.hpp>
@@ -84,6 +85,32 @@ struct call_report
 ///     again because no attempts were left.
 std::string explain(bool ok, failure const&, call_report const&);
 
+namespace detail {
+
+/// What there is to tell of a call that met anything on its way.
+struct call_story
+{
+    call_story() noexcept {}
+    call_story(failure w, call_report r) : why(std::move(w)), report(std::move(r)) {}
+
+    failure why;
+    call_report report;
+};
+
+/// The end of one that met nothing, and of none. Most outcomes are such, and are moved out of a coroutine's
+/// frame: a story is larger than most results.
+enum class plain_end : std::uint8_t
+{
+    none,          ///< No call.
+    success,       ///< At the first attempt.
+    retry_success, ///< The same, inside a retry.
+};
+
+call_report const& plain_report(plain_end) noexcept;
+failure const& no_failure() noexcept;
+
+} // namespace detail
+
 /// The end of a call: what the operation returned, or why there is nothing, and how it came about.
 ///
 /// An operation that returned a type carrying an error has returned: `has_value()` is true, `error()` is its
@@ -95,13 +122,12 @@ public:
     using value_type = value_of<T>;
 
     /// The outcome of nothing: no value, no error, not `ok()`. Asio makes one when it spawns a coroutine.
-    outcome() = default;
+    outcome() noexcept {}
 
-    outcome(std::optional<value_type> value, failure why, call_report report)
-        : value_(std::move(value)),
-          failure_(std::move(why)),
-          report_(std::move(report))
-    {}
+    outcome(std::optional<value_type> value, failure why, call_report report) : value_(std::move(value))
+    {
+        story_.emplace(std::move(why), std::move(report));
+    }
 
     /// The operation, or a fallback, returned something.
     bool has_value() const noexcept { return value_.has_value(); }
@@ -109,8 +135,8 @@ public:
     /// The call gave what was asked for: a value that is no error.
     bool ok() const noexcept
     {
-        auto const good = report_.verdict == verdict::success || report_.verdict == verdict::ignored;
-        return value_.has_value() && good && !failure_.code;
+        auto const good = report().verdict == verdict::success || report().verdict == verdict::ignored;
+        return value_.has_value() && good && !why_not().code;
     }
     explicit operator bool() const noexcept { return ok(); }
 
@@ -133,20 +159,23 @@ public:
 
     /// The error of Keel or of the operation. No error when `ok()`, and when the operation threw something
     /// that carries no code.
-    error_code error() const noexcept { return failure_.code; }
+    error_code error() const noexcept { return why_not().code; }
 
     /// What the operation threw, if it threw.
-    std::exception_ptr exception() const noexcept { return failure_.exception; }
+    std::exception_ptr exception() const noexcept { return why_not().exception; }
 
     /// When the same call is worth making again, if anybody knows.
-    std::optional<time_point> retry_at() const noexcept { return failure_.retry_at; }
+    std::optional<time_point> retry_at() const noexcept { return why_not().retry_at; }
 
     /// How the call ended, in one sentence for logs and people.
-    std::string why() const { return explain(ok(), failure_, report_); }
+    std::string why() const { return explain(ok(), why_not(), report()); }
 
-    std::uint32_t attempts() const noexcept { return report_.attempts; }
-    keel::ended_by ended_by() const noexcept { return report_.ended_by; }
-    call_report const& report() const noexcept { return report_; }
+    std::uint32_t attempts() const noexcept { return report().attempts; }
+    keel::ended_by ended_by() const noexcept { return report().ended_by; }
+    call_report const& report() const noexcept
+    {
+        return story_ ? story_->report : detail::plain_report(end_);
+    }
 
 private:
     friend struct detail::as_outcome;
@@ -154,13 +183,15 @@ private:
     void require_value() const
     {
         if (value_) return;
-        if (failure_.exception) std::rethrow_exception(failure_.exception);
-        throw boost::system::system_error(failure_.code);
+        if (why_not().exception) std::rethrow_exception(why_not().exception);
+        throw boost::system::system_error(why_not().code);
     }
 
+    failure const& why_not() const noexcept { return story_ ? story_->why : detail::no_failure(); }
+
     std::optional<value_type> value_;
-    failure failure_;
-    call_report report_;
+    detail::rarely<detail::call_story> story_; ///< Nothing: there is nothing to tell but `end_`.
+    detail::plain_end end_ = detail::plain_end::none;
 };
 
 } // namespace keel

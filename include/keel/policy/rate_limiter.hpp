@@ -84,8 +84,9 @@ public:
     /// ask `admit`.
     std::optional<grant> admit_at_once(time_point now, std::uint32_t weight)
     {
-        auto const takes = [&](auto& meter) { return meter.take_now(weight, now); };
-        if (!std::visit(takes, meter_)) return std::nullopt;
+        auto* const bucket = std::get_if<token_bucket>(&meter_);
+        if (!(bucket ? bucket->take_now(weight, now) : std::get_if<gcra>(&meter_)->take_now(weight, now)))
+            return std::nullopt;
         return grant{++newest_, now, weight};
     }
 

@@ -13,21 +13,23 @@ thread_local constinit hand_over* hand_over::innermost = nullptr;
 hand_over& hand_over::collector() noexcept
 {
     auto* it = this;
-    while (it->outer_ && &it->outer_->giver_.context() == &giver_.context()) it = it->outer_;
+    while (it->outer_ && &it->outer_->context_ == &context_) it = it->outer_;
     return *it;
 }
 
 // Both must be on the context's own executor: then what the giver's thread does is done there.
 bool hand_over::collect(parking& p) noexcept
 {
-    if (!innermost || &innermost->giver_.context() != &p.context()) return false;
-    if (!p.is_plain() || !innermost->giver_.is_plain()) return false;
+    if (!innermost || &innermost->context_ != &p.context()) return false;
+    if (!p.is_plain() || !innermost->is_plain()) return false;
     auto& in = innermost->collector();
     p.next_woken_ = nullptr;
     (in.last_ ? in.last_->next_woken_ : in.first_) = &p;
     in.last_ = &p;
     return true;
 }
+
+bool hand_over::is_plain() const noexcept { return plain_executor(executor_).has_value(); }
 
 parking* hand_over::take_first() noexcept
 {
@@ -49,7 +51,7 @@ void hand_over::continue_them() noexcept
         try {
             p.resume();
         } catch (...) { // from a handler of the user's; it is not for the giver, but for `run`
-            giver_.context().throw_from_run(std::current_exception(), *plain_executor(giver_.executor()));
+            context_.throw_from_run(std::current_exception(), *plain_executor(executor_));
         }
     }
 }

@@ -11,46 +11,56 @@
 
 namespace keel::detail {
 
-call::call(std::shared_ptr<terms const>& by, asio::any_io_executor const& executor, scope* in)
-    : parking(executor, in ? in->home : runtime::of(executor)),
-      terms_(by),
-      plan_(*by->by),
-      known_to_(context().live()),
-      scope_(in),
-      now_(context().time()),
-      visit_{.now = now_, .waiter = this, .weight = by->wanted.weight(), .from = by->origin},
-      inherited_(in ? in->deadline() : never),
-      traced_(sink() && sink()->least_severity() == telemetry::severity::debug)
+call::call(passage& way) : parking(way.executor(), way.context), way_(way), plan_(way.made_of)
 {
-    if (traced_) began_ = now_();
-    slots_ = few_.data();
-    if (plan_.steps.size() > few_.size()) {
-        rare().slots.resize(plan_.steps.size());
-        slots_ = rare_->slots.data();
-    }
-    if (by->limits_or_names) heed(by->wanted);
-    until = inherited_;
-    if (known_to_) join_the_known(executor);
+    way_.seen.waiter = this;
+    if (way_.is_running)
+        stage_ = stage::running;
+    else
+        begin();
+    take_over();
 }
 
-void call::join_the_known(asio::any_io_executor const& executor)
+/// Nothing has been passed yet but what a passage could pass.
+void call::begin()
 {
-    if (!known_to_->join(*this, executor, is_inside_another())) called_off_ = caller_cancelled_ = true;
+    if (way_.traced) began_ = way_.now();
+    if (plan_.steps.size() > direct_steps) {
+        rare().slots.resize(plan_.steps.size());
+        way_.slots = rare_->slots.data();
+    }
+    if (way_.by->limits_or_names) heed(way_.by->wanted);
+    if (way_.known_to) join_the_known();
+}
+
+/// Of a retry, a passage keeps nothing.
+void call::take_over()
+{
+    for (step_index i = 0; i < way_.index; ++i)
+        if (auto const* const step = std::get_if<retry_step>(&plan_.steps[i])) hold_retry(*step, i);
+}
+
+void call::join_the_known()
+{
+    if (!way_.known_to->join(*this, executor(), is_inside_another()))
+        called_off_ = way_.caller_cancelled = true;
 }
 
 void call::heed(overrides const& wanted)
 {
-    if (wanted.deadline()) inherited_ = std::min(inherited_, *wanted.deadline());
-    if (wanted.limit()) inherited_ = std::min(inherited_, saturating_add(now_(), *wanted.limit()));
-    if (!wanted.idempotency_key().empty()) idempotency_key = &wanted.idempotency_key();
+    auto& until = way_.inherited;
+    if (wanted.deadline()) until = std::min(until, *wanted.deadline());
+    if (wanted.limit()) until = std::min(until, saturating_add(way_.now(), *wanted.limit()));
+    if (!wanted.idempotency_key().empty()) way_.idempotency_key = &wanted.idempotency_key();
+    way_.until = until;
 }
 
-void call::leave_the_known() noexcept { known_to_->leave(*this); }
+void call::leave_the_known() noexcept { way_.known_to->leave(*this); }
 
 /// Another call waits for this one, and would not finish without it.
 bool call::is_inside_another() const noexcept
 {
-    return scope_ && (scope_->innermost || scope_->context.attempt > 0);
+    return way_.in && (way_.in->innermost || way_.in->context.attempt > 0);
 }
 
 void call::refuse(errc why)
@@ -61,7 +71,7 @@ void call::refuse(errc why)
 
 void call::turned_away(errc why)
 {
-    --attempts;
+    --way_.attempts;
     auto const step = static_cast<step_index>(plan_.runs->step);
     fail_by_policy(why, verdict::ignored, keel::ended_by::rejection, step);
     if (sink()) telemetry::emit(sink(), telemetry::rejected{origin(step), why, std::nullopt});
@@ -72,10 +82,10 @@ void call::turned_away(errc why)
 
 call_context call::describe_attempt() const
 {
-    auto known = scope_ ? scope_->describe() : call_context();
-    known.deadline = until;
-    known.attempt = attempts;
-    if (idempotency_key) known.idempotency_key = *idempotency_key;
+    auto known = way_.in ? way_.in->describe() : call_context();
+    known.deadline = way_.until;
+    known.attempt = way_.attempts;
+    if (way_.idempotency_key) known.idempotency_key = *way_.idempotency_key;
     return known;
 }
 
@@ -88,16 +98,16 @@ std::shared_ptr<void const> call::belongings() const
 
 std::shared_ptr<void> call::luggage()
 {
-    return plan_.may_abandon ? std::make_shared<orphan_luggage>(terms_->by, context()) : nullptr;
+    return plan_.may_abandon ? std::make_shared<orphan_luggage>(way_.by->by, context()) : nullptr;
 }
 
 bool call::watch(std::shared_ptr<attempt_base> running)
 {
     running_ = std::move(running);
-    last_turn_ = false;
+    way_.last_turn = false;
     supervised(true);
-    auto const is_limited = until != never && !running_->finished();
-    if (is_limited && !arm_if_possible(until) && !go_on_unlimited()) return false;
+    auto const is_limited = way_.until != never && !running_->finished();
+    if (is_limited && !arm_if_possible(way_.until) && !go_on_unlimited()) return false;
     running_->waited_for_by(this);
     return true;
 }
@@ -106,9 +116,9 @@ bool call::watch(std::shared_ptr<attempt_base> running)
 /// another.
 bool call::go_on_unlimited()
 {
-    if (!caller_cancelled_) {
-        cut_short_ = true;
-        expired_ = owner_;
+    if (!way_.caller_cancelled) {
+        way_.cut_short = true;
+        way_.expired = way_.owner;
     }
     running_->cancel();
     if (running_->finished()) return false;
@@ -119,7 +129,7 @@ bool call::go_on_unlimited()
 bool call::arm_if_possible(time_point at)
 {
     try {
-        arm(at, now_());
+        arm(at, way_.now());
         return true;
     } catch (std::bad_alloc const&) {
         return false;
@@ -128,9 +138,9 @@ bool call::arm_if_possible(time_point at)
 
 void call::watched(asio::cancellation_state const& state)
 {
-    now_.pass();
+    way_.now.pass();
     running_.reset();
-    note(state);
+    way_.note(state);
 }
 
 void call::means_to(std::size_t step, std::optional<judgement> own)
@@ -143,25 +153,25 @@ void call::means_to(std::size_t step, std::optional<judgement> own)
 void call::ended(bool has_value, judgement what)
 {
     conclude_attempt(has_value, what);
-    if (traced_) tell_attempt_ended();
+    if (way_.traced) tell_attempt_ended();
 }
 
 void call::conclude_attempt(bool has_value, judgement what)
 {
     auto const by = answering_ ? keel::ended_by::fallback : keel::ended_by::operation;
-    auto const step = answering_ ? index_ : nobody;
-    auto const cut_short = std::exchange(cut_short_, false);
-    auto const expired = std::exchange(expired_, nobody);
+    auto const step = answering_ ? way_.index : nobody;
+    auto const cut_short = std::exchange(way_.cut_short, false);
+    auto const expired = std::exchange(way_.expired, nobody);
     answering_ = nullptr;
     hint_ = what.retry_after;
-    if (hint_ && !failure_.retry_at) failure_.retry_at = saturating_add(now_(), *hint_);
+    if (hint_ && !failure_.retry_at) failure_.retry_at = saturating_add(way_.now(), *hint_);
 
     auto const good = what.what == verdict::success || what.what == verdict::ignored;
     if (!has_value || failure_.code || !good) {
         if (cut_short) return fail_timed_out(expired, verdict::failure, "ended");
-        if (caller_cancelled_ && inherited_ != never && inherited_ <= now_())
+        if (way_.caller_cancelled && way_.inherited != never && way_.inherited <= way_.now())
             return fail_timed_out(nobody, verdict::failure, "ended");
-        if (caller_cancelled_) {
+        if (way_.caller_cancelled) {
             conclude(verdict::ignored, called_off_ ? keel::ended_by::shutdown : keel::ended_by::caller,
                      nobody);
             has_value_ = has_value;
@@ -175,11 +185,11 @@ void call::conclude_attempt(bool has_value, judgement what)
 void call::misjudged(failure&& thrown)
 {
     answering_ = nullptr;
-    cut_short_ = false;
-    expired_ = nobody;
+    way_.cut_short = false;
+    way_.expired = nobody;
     failure_ = std::move(thrown);
     conclude(verdict::ignored, keel::ended_by::predicate, nobody);
-    if (traced_) tell_attempt_ended();
+    if (way_.traced) tell_attempt_ended();
 }
 
 void call::leave_behind(std::shared_ptr<attempt_base> const& running)
@@ -187,19 +197,19 @@ void call::leave_behind(std::shared_ptr<attempt_base> const& running)
     answering_ = nullptr;
     auto& luggage = *std::static_pointer_cast<orphan_luggage>(running->luggage);
     luggage.leave(left_by_);
-    for (auto i = index_; i > left_by_ + 1; --i) {
+    for (auto i = way_.index; i > left_by_ + 1; --i) {
         auto const* const step = std::get_if<gate_step>(&plan_.steps[i - 1]);
         auto const* const taken = at(i - 1).permit();
         if (!step || !taken || !step->held->holds_capacity()) continue;
         luggage.add(step->held, *taken);
         at(i - 1).clear();
     }
-    auto const expired = std::exchange(expired_, nobody);
-    if (std::exchange(cut_short_, false))
+    auto const expired = std::exchange(way_.expired, nobody);
+    if (std::exchange(way_.cut_short, false))
         fail_timed_out(expired, verdict::failure, "abandoned");
     else
         fail_by_caller();
-    if (traced_) tell_attempt_ended();
+    if (way_.traced) tell_attempt_ended();
 }
 
 // --- how an attempt ends
@@ -226,7 +236,7 @@ void call::fail_by_policy(errc why, verdict v, keel::ended_by by, step_index ste
 // What cancels a call from outside may be a limit that it inherits.
 void call::fail_by_caller()
 {
-    if (inherited_ != never && inherited_ <= now_())
+    if (way_.inherited != never && way_.inherited <= way_.now())
         return fail_timed_out(nobody, verdict::ignored, "not_started");
     if (called_off_)
         return fail_by_policy(errc::shutting_down, verdict::ignored, keel::ended_by::shutdown, nobody);
@@ -248,14 +258,14 @@ void call::fail_by_predicate()
 {
     forget_failure();
     failure_.exception = std::current_exception();
-    conclude(verdict::ignored, keel::ended_by::predicate, index_);
+    conclude(verdict::ignored, keel::ended_by::predicate, way_.index);
 }
 
 void call::reject(errc why, std::optional<time_point> const& retry_at)
 {
-    fail_by_policy(why, verdict::ignored, keel::ended_by::rejection, index_);
+    fail_by_policy(why, verdict::ignored, keel::ended_by::rejection, way_.index);
     if (retry_at) failure_.retry_at = *retry_at;
-    if (sink()) telemetry::emit(sink(), telemetry::rejected{origin(index_), why, hint()});
+    if (sink()) telemetry::emit(sink(), telemetry::rejected{origin(way_.index), why, hint()});
 }
 
 /// How long from now nobody need try again, if anybody knows.
@@ -264,7 +274,7 @@ std::optional<duration> call::hint()
     if (auto const* const own = rare_ ? own_meaning() : nullptr; own && own->retry_after)
         return own->retry_after;
     if (hint_ || !failure_.retry_at) return hint_;
-    return std::max(duration::zero(), saturating_sub(*failure_.retry_at, now_()));
+    return std::max(duration::zero(), saturating_sub(*failure_.retry_at, way_.now()));
 }
 
 // --- while parked, and while the operation runs
@@ -272,10 +282,10 @@ std::optional<duration> call::hint()
 
 void call::reached()
 {
-    now_.pass();
+    way_.now.pass();
     switch (stage_) {
     case stage::queued:
-        if (gate_here().withdraw(*this, visit_)) resume();
+        if (gate_here().withdraw(*this, way_.seen)) resume();
         return; // else its turn has come, and it will be woken
     case stage::running: return time_is_up();
     default: return resume();
@@ -284,13 +294,13 @@ void call::reached()
 
 void call::cancelled()
 {
-    caller_cancelled_ = true;
+    way_.caller_cancelled = true;
     if (stage_ == stage::running) {
         auto const running = running_;  // the operation may end inside, and with it this call
         if (running) running->cancel(); // else it is only being started, and whoever does that will look
         return;
     }
-    if (stage_ == stage::queued && !gate_here().withdraw(*this, visit_)) return;
+    if (stage_ == stage::queued && !gate_here().withdraw(*this, way_.seen)) return;
     if (std::exchange(waking_, true)) return;
     disarm();
     wake();
@@ -299,10 +309,10 @@ void call::cancelled()
 void call::call_off()
 {
     if (stage_ == stage::finished || std::exchange(called_off_, true)) return;
-    now_.pass();
+    way_.now.pass();
     if (stage_ != stage::running || running_) return cancelled();
-    caller_cancelled_ = true;
-    if (!std::exchange(wants_cancel, true)) scope_->root.emit(asio::cancellation_type::terminal);
+    way_.caller_cancelled = true;
+    if (!std::exchange(way_.wants_cancel, true)) way_.in->root.emit(asio::cancellation_type::terminal);
 }
 
 void call::turn_came() { wake(); }
@@ -310,25 +320,16 @@ void call::turn_came() { wake(); }
 // Nobody may hand a permit to a call whose context is going away.
 void call::dropped() noexcept
 {
-    if (stage_ == stage::queued) gate_here().withdraw(*this, visit_);
+    if (stage_ == stage::queued) gate_here().withdraw(*this, way_.seen);
 }
 
+/// The limit of the attempt that is watched has passed.
 void call::time_is_up()
 {
     auto const running = running_; // the operation may end inside a cancellation, and with it this call
-    if (running && running->finished()) return;
-    // A result that is ready at this very instant still counts: whatever is runnable now runs first.
-    if (!std::exchange(last_turn_, true) && arm_if_possible(now_())) return;
-    if (!running) caller_cancelled_ = caller_cancelled_ || scope_->is_cancelled_above(*this);
-    if (!caller_cancelled_) {
-        cut_short_ = true;
-        expired_ = outermost_expired();
-    }
-    if (!running) {
-        (void)ask_expired();
-        if (!std::exchange(wants_cancel, true)) scope_->root.emit(asio::cancellation_type::terminal);
-        return;
-    }
+    if (running->finished()) return;
+    if (way_.is_first_turn() && arm_if_possible(way_.now())) return;
+    way_.note_expiry();
     running->cancel();
     if (running->finished()) return;
     left_by_ = ask_expired();
@@ -337,40 +338,14 @@ void call::time_is_up()
     resume();
 }
 
-/// `nobody`: it is one that the call has inherited.
-step_index call::outermost_expired()
-{
-    if (inherited_ <= now_()) return nobody;
-    for (step_index i = 0; i < index_; ++i) {
-        auto const* const limit = at(i).limit();
-        if (limit && limit->own_deadline <= now_()) return i;
-    }
-    return nobody;
-}
-
-/// The operation takes its time to unwind. Each timeout that has passed has a patience of its own, and each
-/// that has not may be less patient: whoever is the first to give up leaves it behind.
-/// \returns who has given up; `nobody`: all wait, and will be asked again. If there is no memory to ask
+/// The operation takes its time to unwind, and somebody may lose patience.
+/// \returns who leaves it behind; `nobody`: all wait, and will be asked again. If there is no memory to ask
 ///          again, whoever would give up some time does so now
 step_index call::ask_expired()
 {
-    auto next = never;
-    auto last_resort = nobody;
-    for (step_index i = 0; i < index_; ++i) {
-        auto* const held = at(i).limit();
-        if (!held) continue;
-        auto const& options = std::get<timeout_step>(plan_.steps[i]).options;
-        if (held->due <= now_()) {
-            auto limit = policy::timeout(options, std::exchange(held->grace_given, true));
-            auto const decision = limit.expired(now_());
-            if (std::holds_alternative<policy::abandon_operation>(decision)) return i;
-            auto const* const more = std::get_if<policy::await_until>(&decision);
-            held->due = more ? more->at : never;
-        }
-        next = std::min(next, held->due);
-        if (options.on_expiry.grace()) last_resort = i;
-    }
-    return next == never || arm_if_possible(next) ? nobody : last_resort;
+    auto const all = way_.ask_limits();
+    if (all.given_up != nobody) return all.given_up;
+    return all.ask_again == never || arm_if_possible(all.ask_again) ? nobody : all.last_resort;
 }
 
 // --- the end
@@ -378,58 +353,59 @@ step_index call::ask_expired()
 
 telemetry::origin call::origin(step_index step)
 {
-    return visit_.by(step < plan_.steps.size() ? name_of(plan_.steps[step]) : std::string_view());
+    return way_.seen.by(step < plan_.steps.size() ? name_of(plan_.steps[step]) : std::string_view());
 }
 
 void call::tell_attempt_ended()
 {
     if (attempt_began_ == never) return;
-    auto const took = saturating_sub(now_(), std::exchange(attempt_began_, never));
-    telemetry::emit(sink(), telemetry::attempt_ended{origin(nobody), attempts, to_string(report_.verdict),
-                                                     failure_.code, took});
+    auto const took = saturating_sub(way_.now(), std::exchange(attempt_began_, never));
+    telemetry::emit(sink(), telemetry::attempt_ended{origin(nobody), way_.attempts,
+                                                     to_string(report_.verdict), failure_.code, took});
 }
 
 void call::tell_retry_scheduled(std::uint32_t number, duration length)
 {
-    telemetry::emit(sink(), telemetry::retry_scheduled{origin(index_), number, length, failure_.code});
+    telemetry::emit(sink(), telemetry::retry_scheduled{origin(way_.index), number, length, failure_.code});
 }
 
 void call::tell_retry_stopped(retry_stop why)
 {
-    telemetry::emit(sink(),
-                    telemetry::retry_stopped{origin(index_), attempts, to_string(why), failure_.code});
+    telemetry::emit(
+        sink(), telemetry::retry_stopped{origin(way_.index), way_.attempts, to_string(why), failure_.code});
 }
 
 void call::tell_call_ended()
 {
-    telemetry::emit(sink(), telemetry::call_ended{origin(nobody), attempts, to_string(report_.ended_by),
+    telemetry::emit(sink(), telemetry::call_ended{origin(nobody), way_.attempts, to_string(report_.ended_by),
                                                   to_string(report_.verdict), failure_.code,
-                                                  saturating_sub(now_(), began_)});
+                                                  saturating_sub(way_.now(), began_)});
 }
 
 void call::name_policy(policy_name& to) noexcept
 {
     auto const name = name_of(plan_.steps[ended_step_]);
-    to = policy_name(std::move(terms_), name);
+    to = policy_name(std::move(way_.by), name);
 }
 
 /// The frame is being destroyed before the call has finished: its context is going away.
 void call::give_everything_back() noexcept
 {
     if (running_) running_->waited_for_by(nullptr);
-    if (stage_ == stage::queued && !gate_here().withdraw(*this, visit_) && granted) at(index_++).hold(pass);
-    if (stage_ == stage::reserved) gate_here().give_back(pass, visit_);
-    if (stage_ == stage::pausing) ++index_;
-    while (index_ > 0) {
-        --index_;
-        close(plan_.steps[index_], at(index_));
+    if (stage_ == stage::queued && !gate_here().withdraw(*this, way_.seen) && granted)
+        at(way_.index++).hold(pass);
+    if (stage_ == stage::reserved) gate_here().give_back(pass, way_.seen);
+    if (stage_ == stage::pausing) ++way_.index;
+    while (way_.index > 0) {
+        --way_.index;
+        close(plan_.steps[way_.index], at(way_.index));
     }
 }
 
 void call::close(any_step const& step, slot& taken) noexcept
 {
     if (auto const* const permit = taken.permit())
-        std::get<gate_step>(step).held->settle(*permit, verdict::ignored, visit_);
+        std::get<gate_step>(step).held->settle(*permit, verdict::ignored, way_.seen);
     if (auto* const retry = taken.retry()) close(std::get<retry_step>(step), *retry);
 }
 

@@ -9,7 +9,7 @@ namespace keel::detail {
 
 call::action call::next(asio::cancellation_state const& state)
 {
-    note(state);
+    way_.note(state);
     if (stage_ != stage::inward) go_on_after_wait();
     for (;;) {
         auto to_do = action::finish;
@@ -35,10 +35,10 @@ void call::go_on_after_wait()
 
 inline admission call::ask(gate& g)
 {
-    waiter::deadline = until;
+    waiter::deadline = way_.until;
     granted = false; // perhaps by a gate before
     try {
-        return g.admit(visit_);
+        return g.admit(way_.seen);
     } catch (...) { // a user's own gate
         fail_by_predicate();
         return admission();
@@ -52,24 +52,24 @@ inline call::action call::enter(gate_step const& step)
     switch (answer.what) {
     case admission::kind::granted: go_in(answer.pass); return action::go_on;
     case admission::kind::refused: reject(answer.why, answer.at); return action::go_on;
-    case admission::kind::wait_turn: return park(stage::queued, std::min(waiter::deadline, until));
+    case admission::kind::wait_turn: return park(stage::queued, std::min(waiter::deadline, way_.until));
     case admission::kind::wait_until: break;
     }
     pass = answer.pass;
-    return park(stage::reserved, std::min(*answer.at, until));
+    return park(stage::reserved, std::min(*answer.at, way_.until));
 }
 
 inline call::action call::enter(timeout_step const& step)
 {
     auto const limit = policy::timeout(step.options);
-    auto const own = limit.deadline(now_());
-    at(index_).hold_limit(own, until, owner_);
-    if (own < until) {
-        until = own;
-        owner_ = index_;
+    auto const own = limit.deadline(way_.now());
+    at(way_.index).hold_limit(own, way_.until, way_.owner);
+    if (own < way_.until) {
+        way_.until = own;
+        way_.owner = way_.index;
     }
-    ++index_;
-    if (has_run_out_of_time()) fail_timed_out(owner_, verdict::ignored, "not_started");
+    ++way_.index;
+    if (has_run_out_of_time()) fail_timed_out(way_.owner, verdict::ignored, "not_started");
     return action::go_on;
 }
 
@@ -78,33 +78,38 @@ retry_held& call::another_retry(retry_step const& step)
     return *rare().retries.emplace_back(std::make_unique<retry_held>(policy::retry(*step.options)));
 }
 
-inline call::action call::enter(retry_step const& step)
+void call::hold_retry(retry_step const& step, step_index i)
 {
     auto& own = retry_ ? another_retry(step) : retry_.emplace(policy::retry(*step.options));
-    own.loop.start(step.options->max_duration ? now_() : time_point{});
-    if (step.budget) step.budget->call_started(now_);
-    at(index_).hold(own);
-    ++index_;
+    own.loop.start(step.options->max_duration ? way_.now() : time_point{});
+    at(i).hold(own);
+}
+
+inline call::action call::enter(retry_step const& step)
+{
+    hold_retry(step, way_.index);
+    if (step.budget) step.budget->call_started(way_.now);
+    ++way_.index;
     return action::go_on;
 }
 
 inline call::action call::enter(fallback_step const&)
 {
-    at(index_).clear();
-    ++index_;
+    at(way_.index).clear();
+    ++way_.index;
     return action::go_on;
 }
 
 inline call::action call::enter(loop_step const& step)
 {
     try {
-        rare().loops.push_back(step.held->begin(now_));
+        rare().loops.push_back(step.held->begin(way_.now));
     } catch (...) { // a user's own loop
         fail_by_predicate();
         return action::go_on;
     }
-    at(index_).hold(*rare_->loops.back());
-    ++index_;
+    at(way_.index).hold(*rare_->loops.back());
+    ++way_.index;
     return action::go_on;
 }
 
@@ -122,18 +127,18 @@ inline call::action call::enter(any_step const& step)
 
 call::action call::walk_in()
 {
-    if (caller_cancelled_) {
+    if (way_.caller_cancelled) {
         fail_by_caller();
         return action::go_on;
     }
     if (has_run_out_of_time()) {
-        fail_timed_out(owner_, verdict::ignored, "not_started");
+        fail_timed_out(way_.owner, verdict::ignored, "not_started");
         return action::go_on;
     }
     auto const* const steps = plan_.steps.data();
     auto const all = plan_.steps.size();
-    while (index_ < all) {
-        auto const to_do = enter(steps[index_]);
+    while (way_.index < all) {
+        auto const to_do = enter(steps[way_.index]);
         if (to_do != action::go_on || stage_ != stage::inward) return to_do;
     }
     return begin_attempt();
@@ -141,18 +146,9 @@ call::action call::walk_in()
 
 inline call::action call::begin_attempt()
 {
-    ++attempts;
-    if (traced_) attempt_began_ = now_();
+    ++way_.attempts;
+    if (way_.traced) attempt_began_ = way_.now();
     return run_operation();
-}
-
-void call::going_in()
-{
-    if (!scope_) return;
-    scope_->enter(*this);
-    if (until == never) return;
-    last_turn_ = false;
-    arm(until, now_());
 }
 
 /// An operation that must be cut short is spawned, unless the call is in a scope; one that may be abandoned
@@ -160,8 +156,8 @@ void call::going_in()
 call::action call::run_operation()
 {
     stage_ = stage::running;
-    auto const must_be_cut_short = until != never || known_to_;
-    if (must_be_cut_short && (!scope_ || plan_.may_abandon)) return action::supervise;
+    auto const must_be_cut_short = way_.until != never || way_.known_to;
+    if (must_be_cut_short && (!way_.in || plan_.may_abandon)) return action::supervise;
     return answering_ || plan_.may_outlive_call() ? action::start : action::run;
 }
 
@@ -171,7 +167,7 @@ call::action call::park(stage waiting, time_point until_when)
     waking_ = false;
     supervised(false);
     if (until_when != never && !arm_if_possible(until_when)) give_up_waiting();
-    now_.pass();
+    way_.now.pass();
     return action::park;
 }
 
@@ -189,38 +185,38 @@ void call::listen_while_parked(asio::cancellation_slot slot)
 /// \throws std::bad_alloc
 void call::give_up_waiting()
 {
-    if (stage_ == stage::queued && !gate_here().withdraw(*this, visit_)) return;
+    if (stage_ == stage::queued && !gate_here().withdraw(*this, way_.seen)) return;
     throw std::bad_alloc();
 }
 
 void call::go_in(grant const& granted_pass)
 {
-    at(index_).hold(granted_pass);
-    ++index_;
+    at(way_.index).hold(granted_pass);
+    ++way_.index;
     stage_ = stage::inward;
 }
 
 void call::turn_over()
 {
     if (granted) return go_in(pass);
-    if (caller_cancelled_) return fail_by_caller();
-    if (has_run_out_of_time()) return fail_timed_out(owner_, verdict::ignored, "not_started");
+    if (way_.caller_cancelled) return fail_by_caller();
+    if (has_run_out_of_time()) return fail_timed_out(way_.owner, verdict::ignored, "not_started");
     reject(errc::bulkhead_wait_expired, std::nullopt);
 }
 
 void call::reservation_over()
 {
-    if (!caller_cancelled_ && !has_run_out_of_time()) return go_in(pass);
-    gate_here().give_back(pass, visit_);
-    if (caller_cancelled_) return fail_by_caller();
-    fail_timed_out(owner_, verdict::ignored, "not_started");
+    if (!way_.caller_cancelled && !has_run_out_of_time()) return go_in(pass);
+    gate_here().give_back(pass, way_.seen);
+    if (way_.caller_cancelled) return fail_by_caller();
+    fail_timed_out(way_.owner, verdict::ignored, "not_started");
 }
 
 void call::pause_over()
 {
-    if (auto const* const step = std::get_if<retry_step>(&plan_.steps[index_]))
+    if (auto const* const step = std::get_if<retry_step>(&plan_.steps[way_.index]))
         return retry_pause_over(*step);
-    if (caller_cancelled_) return fail_by_caller();
+    if (way_.caller_cancelled) return fail_by_caller();
     go_in_again();
 }
 
@@ -228,17 +224,17 @@ void call::pause_over()
 void call::go_in_again()
 {
     forget_failure();
-    ++index_;
+    ++way_.index;
     stage_ = stage::inward;
 }
 
 void call::retry_pause_over(retry_step const& step)
 {
-    auto& own = retry_at(index_);
-    if (caller_cancelled_) {
+    auto& own = retry_at(way_.index);
+    if (way_.caller_cancelled) {
         fail_by_caller();
         stop_retrying(step, retry_stop::cancelled);
-    } else if (step.budget && !step.budget->try_retry(own.cause, now_)) {
+    } else if (step.budget && !step.budget->try_retry(own.cause, way_.now)) {
         stop_retrying(step, retry_stop::budget);
     } else {
         own.retrying = true;

@@ -13,8 +13,8 @@ judgement const* call::own_meaning() const noexcept
 {
     if (report_.ended_by != keel::ended_by::operation && report_.ended_by != keel::ended_by::fallback)
         return nullptr;
-    if (rare_->meanings.size() <= index_ || !rare_->meanings[index_]) return nullptr;
-    return &*rare_->meanings[index_];
+    if (rare_->meanings.size() <= way_.index || !rare_->meanings[way_.index]) return nullptr;
+    return &*rare_->meanings[way_.index];
 }
 
 inline verdict call::verdict_here() const noexcept
@@ -38,18 +38,18 @@ inline verdict call::verdict_for(gate& g)
 
 inline call::action call::leave(gate_step const& step)
 {
-    auto const* const taken = at(index_).permit();
+    auto const* const taken = at(way_.index).permit();
     if (!taken) return action::go_on; // an orphan has it
-    step.held->settle(*taken, verdict_for(*step.held), visit_);
-    at(index_).clear();
+    step.held->settle(*taken, verdict_for(*step.held), way_.seen);
+    at(way_.index).clear();
     return action::go_on;
 }
 
 inline call::action call::leave(timeout_step const&)
 {
-    auto const& own = *at(index_).limit();
-    until = own.outer_deadline;
-    owner_ = own.outer_owner;
+    auto const& own = *at(way_.index).limit();
+    way_.until = own.outer_deadline;
+    way_.owner = own.outer_owner;
     return action::go_on;
 }
 
@@ -57,17 +57,17 @@ inline call::action call::leave(timeout_step const&)
 bool call::is_out_of_time() const noexcept
 {
     return report_.ended_by == keel::ended_by::deadline ||
-           (report_.ended_by == keel::ended_by::timeout && ended_step_ < index_);
+           (report_.ended_by == keel::ended_by::timeout && ended_step_ < way_.index);
 }
 
 bool call::is_cancelled_by_caller() const noexcept
 {
-    return report_.ended_by == keel::ended_by::caller || caller_cancelled_;
+    return report_.ended_by == keel::ended_by::caller || way_.caller_cancelled;
 }
 
 inline call::action call::leave(retry_step const& step)
 {
-    auto& own = retry_at(index_);
+    auto& own = retry_at(way_.index);
     if (std::exchange(own.retrying, false) && step.budget) step.budget->retry_ended();
     auto const charged = std::exchange(own.charged, 0);
 
@@ -76,7 +76,7 @@ inline call::action call::leave(retry_step const& step)
     if (seen == verdict::success || (has_value_ && seen == verdict::ignored)) {
         report_.stopped = retry_stop::success;
         close(step, own);
-        at(index_).clear();
+        at(way_.index).clear();
         return action::go_on;
     }
     return retry_after_failure(step, own);
@@ -86,21 +86,21 @@ call::action call::retry_after_failure(retry_step const& step, retry_held& own)
 {
     if (is_cancelled_by_caller()) return stop_retrying(step, retry_stop::cancelled);
     if (is_out_of_time()) return stop_retrying(step, retry_stop::deadline);
-    if ((!terms_->wanted.may_retry()) || !is_retryable(*step.options))
+    if ((!way_.by->wanted.may_retry()) || !is_retryable(*step.options))
         return stop_retrying(step, retry_stop::not_retryable);
 
     own.cause = failure_.code == errc::timed_out ? policy::retry_cause::timeout : policy::retry_cause::error;
     if (step.budget) step.budget->failed();
-    auto const limit = until == never ? std::nullopt : std::optional(until);
+    auto const limit = way_.until == never ? std::nullopt : std::optional(way_.until);
     policy::retry_action decision;
     try {
-        decision = own.loop.attempt_failed(now_(), limit, hint(), context().draw());
+        decision = own.loop.attempt_failed(way_.now(), limit, hint(), context().draw());
     } catch (...) { // the user's own backoff function
         fail_by_predicate();
         return stop_retrying(step, retry_stop::not_retryable);
     }
     if (auto const* over = std::get_if<policy::give_up>(&decision)) return stop_retrying(step, over->why);
-    if (step.budget && !step.budget->has_retry(own.cause, now_))
+    if (step.budget && !step.budget->has_retry(own.cause, way_.now))
         return stop_retrying(step, retry_stop::budget);
 
     auto const length = std::get<policy::retry_after>(decision).pause;
@@ -109,15 +109,15 @@ call::action call::retry_after_failure(retry_step const& step, retry_held& own)
 }
 
 /// Waits even for no time: others must have their turn.
-call::action call::pause(duration length) { return park(stage::pausing, saturating_add(now_(), length)); }
+call::action call::pause(duration length) { return park(stage::pausing, saturating_add(way_.now(), length)); }
 
 call::action call::stop_retrying(retry_step const& step, retry_stop why)
 {
     report_.stopped = why;
-    auto const worth_telling = why != retry_stop::cancelled && attempts > 0;
+    auto const worth_telling = why != retry_stop::cancelled && way_.attempts > 0;
     if (worth_telling && sink()) tell_retry_stopped(why);
-    close(step, retry_at(index_));
-    at(index_).clear();
+    close(step, retry_at(way_.index));
+    at(way_.index).clear();
     stage_ = stage::outward;
     return action::go_on;
 }
@@ -153,7 +153,7 @@ inline call::action call::leave(fallback_step const& step)
         return action::go_on;
     }
     if (!chosen) return action::go_on;
-    if (sink()) telemetry::emit(sink(), telemetry::fell_back{origin(index_), failure_.code});
+    if (sink()) telemetry::emit(sink(), telemetry::fell_back{origin(way_.index), failure_.code});
     answering_ = step.state->alternatives[*chosen].get();
     if (plan_.may_abandon) rare().failed = std::make_shared<failure const>(failure_);
     return run_operation();
@@ -161,12 +161,13 @@ inline call::action call::leave(fallback_step const& step)
 
 inline call::action call::leave(loop_step const&)
 {
-    auto* const run = at(index_).loop();
+    auto* const run = at(way_.index).loop();
     if (is_cancelled_by_caller() || is_out_of_time() || report_.ended_by == keel::ended_by::predicate)
         return action::go_on;
     loop_action wanted;
     try {
-        wanted = run->attempt_ended({now_, verdict_here(), failure_, attempts, until, context().draw()});
+        wanted = run->attempt_ended(
+            {way_.now, verdict_here(), failure_, way_.attempts, way_.until, context().draw()});
     } catch (...) { // a user's own loop
         fail_by_predicate();
         return action::go_on;
@@ -175,14 +176,14 @@ inline call::action call::leave(loop_step const&)
         forget_failure();
         failure_.code = other->error;
         failure_.from_policy = true;
-        conclude(report_.verdict, keel::ended_by::rejection, index_);
+        conclude(report_.verdict, keel::ended_by::rejection, way_.index);
         return action::go_on;
     }
     auto const* const again = std::get_if<run_again>(&wanted);
-    if (!again || (!terms_->wanted.may_retry())) return action::go_on;
+    if (!again || (!way_.by->wanted.may_retry())) return action::go_on;
     auto const length = std::max(duration::zero(), again->after);
-    if (until != never && saturating_add(now_(), length) >= until) return action::go_on;
-    if (sink()) tell_retry_scheduled(attempts + 1, length);
+    if (way_.until != never && saturating_add(way_.now(), length) >= way_.until) return action::go_on;
+    if (sink()) tell_retry_scheduled(way_.attempts + 1, length);
     return pause(length);
 }
 
@@ -201,48 +202,33 @@ inline call::action call::leave(any_step const& step)
 inline call::action call::end_call()
 {
     stage_ = stage::finished;
-    report_.attempts = attempts;
-    if (traced_) tell_call_ended();
+    report_.attempts = way_.attempts;
+    if (way_.traced) tell_call_ended();
     return action::finish;
 }
 
 call::action call::walk_out()
 {
-    hand_over const places(*this);
+    hand_over const places(context(), executor());
     auto const* const steps = plan_.steps.data();
     while (stage_ == stage::outward) {
-        if (index_ == 0) return end_call();
-        --index_;
-        auto const to_do = leave(steps[index_]);
+        if (way_.index == 0) return end_call();
+        --way_.index;
+        auto const to_do = leave(steps[way_.index]);
         if (to_do != action::go_on) return to_do;
     }
     return action::go_on;
 }
 
-void call::come_out(asio::cancellation_state state)
-{
-    now_.pass();
-    if (scope_) {
-        disarm();
-        scope_->leave(*this);
-    }
-    if (!wants_cancel) return note(state);
-    wants_cancel = false;
-    if (scope_->is_cancelled_above(*this))
-        caller_cancelled_ = true;
-    else
-        state.clear();
-}
-
 call::action call::next_after_success(asio::cancellation_state const& state)
 {
     come_out(state);
-    cut_short_ = false;
-    expired_ = nobody;
+    way_.cut_short = false;
+    way_.expired = nobody;
     hint_.reset();
     conclude(verdict::success, keel::ended_by::operation, nobody);
     has_value_ = true;
-    if (traced_) tell_attempt_ended();
+    if (way_.traced) tell_attempt_ended();
     auto const to_do = walk_out();
     return to_do == action::go_on ? next(state) : to_do;
 }

@@ -23,6 +23,34 @@ std::shared_ptr<Policy> not_null(std::shared_ptr<Policy> p)
     return p;
 }
 
+std::size_t number_of_retries(plan const& p)
+{
+    auto const retries = [](any_step const& s) { return kind_of(s) == step_kind::retry; };
+    return static_cast<std::size_t>(std::count_if(p.steps.begin(), p.steps.end(), retries));
+}
+
+template <class Predicate>
+bool every_retry(plan const& p, Predicate fits)
+{
+    return std::all_of(p.steps.begin(), p.steps.end(), [&](any_step const& s) {
+        auto const* const retry = std::get_if<retry_step>(&s);
+        return !retry || fits(*retry->options);
+    });
+}
+
+/// Whether there is nothing in it that a `passage` does not know.
+bool is_direct(plan const& p)
+{
+    auto const counts_attempts_only = [](retry_options const& o) { return !o.max_duration; };
+    return p.is_plain() && p.judges_nothing() && p.steps.size() <= direct_steps &&
+           number_of_retries(p) <= 1 && every_retry(p, counts_attempts_only);
+}
+
+bool refusals_end_calls(plan const& p)
+{
+    return !p.sink && every_retry(p, [](retry_options const& o) { return !o.retry_rejected; });
+}
+
 bool judge_same_type(typed_judge const& a, typed_judge const& b) { return *a.judges == *b.judges; }
 
 } // namespace
@@ -49,16 +77,22 @@ void plan::add(std::shared_ptr<gate> g)
     auto const called = held->name();
     steps.emplace_back(gate_step{std::move(held), called});
 }
+void plan::add_own(std::shared_ptr<gate> g)
+{
+    auto const never_waits = g->describe().longest_wait == duration::zero();
+    add(std::move(g));
+    std::get<gate_step>(steps.back()).never_waits = never_waits;
+}
 void plan::add(std::shared_ptr<loop const> l) { steps.emplace_back(loop_step{not_null(std::move(l))}); }
-void plan::add(circuit_breaker const& p) { add(p.as_gate()); }
-void plan::add(rate_limiter const& p) { add(p.as_gate()); }
+void plan::add(circuit_breaker const& p) { add_own(p.as_gate()); }
+void plan::add(rate_limiter const& p) { add_own(p.as_gate()); }
 void plan::add(retry const& p) { steps.emplace_back(retry_step{p.options(), p.budget()}); }
 void plan::add(classifier const& c) { judges.add(c.judge()); }
 
 void plan::add(bulkhead const& p)
 {
     if (p.runs_on()) runs = elsewhere{*p.runs_on(), steps.size()};
-    add(p.as_gate());
+    add_own(p.as_gate());
 }
 
 void plan::add(fallback const& p)
@@ -87,6 +121,9 @@ terms::terms(std::shared_ptr<plan const> p, overrides w)
     : by(std::move(p)),
       wanted(std::move(w)),
       limits_or_names(wanted.deadline() || wanted.limit() || !wanted.idempotency_key().empty()),
+      has_retry(number_of_retries(*by) > 0),
+      is_direct(detail::is_direct(*by) && !limits_or_names),
+      refusals_end_calls(detail::refusals_end_calls(*by)),
       origin{by->name, by->instance, wanted.operation(), by->sink.get()}
 {}
 

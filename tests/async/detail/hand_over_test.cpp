@@ -60,7 +60,7 @@ asio::awaitable<void> give(scene* s, bool then_throw = false)
     auto const executor = co_await asio::this_coro::executor;
     place own(executor);
     {
-        hand_over const places(own);
+        hand_over const places(own.context(), own.executor());
         for (auto* p : s->waiting) p->wake();
         s->log.push_back("given");
     }
@@ -126,7 +126,7 @@ asio::awaitable<void> wake_oneself(scene* s)
     auto const executor = co_await asio::this_coro::executor;
     place here(executor);
     {
-        hand_over const places(here);
+        hand_over const places(here.context(), here.executor());
         here.wake();
     }
     s->log.push_back("not yet parked");
@@ -154,7 +154,7 @@ asio::awaitable<void> relay(scene* s, std::size_t number, std::vector<std::uintp
     s->waiting.push_back(&here);
     co_await here.async_park(asio::deferred);
     depth->push_back(top_of_stack());
-    hand_over const places(here);
+    hand_over const places(here.context(), here.executor());
     if (number + 1 < s->waiting.size()) s->waiting[number + 1]->wake();
 }
 

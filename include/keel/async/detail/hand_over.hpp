@@ -1,8 +1,13 @@
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
+
 namespace keel::detail {
 
+namespace asio = boost::asio;
+
 class parking;
+class runtime;
 
 /// While it lives, those that the thread wakes of the giver's own context wait until it ends, and are
 /// continued there: a call that gives its place to another goes on when that one has begun, as if the two had
@@ -15,7 +20,15 @@ class parking;
 class hand_over
 {
 public:
-    explicit hand_over(parking& giver) noexcept : giver_(giver), outer_(innermost) { innermost = this; }
+    /// \param context  the giver's
+    /// \param executor the giver's
+    hand_over(runtime& context, asio::any_io_executor const& executor) noexcept
+        : context_(context),
+          executor_(executor),
+          outer_(innermost)
+    {
+        innermost = this;
+    }
     hand_over(hand_over const&) = delete;
     hand_over& operator=(hand_over const&) = delete;
     ~hand_over()
@@ -34,7 +47,10 @@ private:
 
     static thread_local constinit hand_over* innermost;
 
-    parking& giver_;
+    bool is_plain() const noexcept;
+
+    runtime& context_;
+    asio::any_io_executor const& executor_;
     hand_over* const outer_;
     parking* first_ = nullptr;
     parking* last_ = nullptr;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <keel/async/detail/attempt.hpp>
+#include <keel/async/detail/frame_pool.hpp>
 #include <keel/async/detail/live_call.hpp>
 #include <keel/async/detail/parking.hpp>
 #include <keel/async/detail/scope.hpp>
@@ -10,6 +11,7 @@
 #include <keel/core/failure.hpp>
 #include <keel/core/grant.hpp>
 #include <keel/core/time.hpp>
+#include <keel/pipeline/detail/passage.hpp>
 #include <keel/pipeline/detail/plan.hpp>
 #include <keel/pipeline/detail/slot.hpp>
 #include <keel/pipeline/outcome.hpp>
@@ -20,7 +22,6 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -31,12 +32,12 @@
 
 namespace keel::detail {
 
-/// One call on its way through a pipeline: walks inwards past gates and limits, says when to run the
-/// operation, and walks outwards again, settling what it took. Knows everything but the type of the result;
-/// the coroutine that drives it (`drive.hpp`) only obeys.
+/// One call on its way through a pipeline, whatever it meets: walks inwards past gates and limits, says when to
+/// run the operation, and walks outwards again, settling what it took. Knows everything but the type of the
+/// result; the coroutine that drives it (`drive.hpp`) only obeys.
 ///
-/// Lives in that coroutine's frame. If the frame is destroyed on the way, everything taken is given back.
-class call final : public parking, private turn_waiter, private scoped_call, private live_call
+/// Belongs to that coroutine's frame. If the frame is destroyed on the way, everything taken is given back.
+class call final : public parking, public pooled, private turn_waiter, private live_call
 {
 public:
     enum class action : std::uint8_t
@@ -49,14 +50,12 @@ public:
         go_on,     ///< Nothing: take the next step. Never leaves `next`.
     };
 
-    /// \param by       what it is made by; in the coroutine's frame, as the next is, for as long as this
-    /// \param executor the coroutine's
-    /// \param in       the coroutine's scope, if it is in one
-    call(std::shared_ptr<terms const>& by, asio::any_io_executor const& executor, scope* in);
+    /// \param way goes on from where it stands, and must outlive this
+    explicit call(passage& way);
     ~call()
     {
         if (stage_ != stage::finished) give_everything_back();
-        if (known_to_) leave_the_known();
+        if (way_.known_to) leave_the_known();
     }
 
     /// What to do now.
@@ -88,12 +87,13 @@ public:
     bool is_running() const noexcept { return stage_ == stage::running; }
 
     /// Time may have gone by in the user's code.
-    void now_is_later() noexcept { now_.pass(); }
+    void now_is_later() noexcept { way_.now.pass(); }
 
-    /// The operation begins to run in place: limits begin to count.
-    void going_in();
-    /// It has ended, one way or another. Takes back a cancellation that was the call's own.
-    void come_out(asio::cancellation_state);
+    /// The operation begins to run in place.
+    /// \throws std::bad_alloc
+    void going_in() { way_.run_in_place(); }
+    /// It has ended, one way or another.
+    void come_out(asio::cancellation_state state) { way_.end_in_place(std::move(state)); }
 
     /// Whether nothing but a value's presence tells whether the attempt that has just run succeeded.
     bool takes_values_for_successes() const noexcept { return !answering_ && plan_.judges_nothing(); }
@@ -134,7 +134,9 @@ public:
 
 private:
     void heed(overrides const& wanted);
-    void join_the_known(asio::any_io_executor const&);
+    void begin();
+    void take_over();
+    void join_the_known();
 
     enum class stage : std::uint8_t
     {
@@ -168,6 +170,7 @@ private:
     action enter(retry_step const&);
     action enter(fallback_step const&);
     action enter(loop_step const&);
+    void hold_retry(retry_step const&, step_index);
     retry_held& another_retry(retry_step const&);
     action begin_attempt();
     action run_operation();
@@ -177,7 +180,7 @@ private:
     void retry_pause_over(retry_step const&);
     void go_in_again();
     void go_in(grant const& pass);
-    bool has_run_out_of_time() noexcept { return until != never && until <= now_(); }
+    bool has_run_out_of_time() noexcept { return way_.until != never && way_.until <= way_.now(); }
 
     // Outwards.
     action walk_out();
@@ -232,13 +235,8 @@ private:
     void time_is_up();
     bool go_on_unlimited();
     bool arm_if_possible(time_point);
-    step_index outermost_expired();
     step_index ask_expired();
 
-    void note(asio::cancellation_state const& state) noexcept
-    {
-        if (state.cancelled() != asio::cancellation_type::none) caller_cancelled_ = true;
-    }
     bool is_inside_another() const noexcept;
     void tell_attempt_ended();
     void tell_retry_scheduled(std::uint32_t number, duration length);
@@ -254,48 +252,34 @@ private:
         if (!rare_) rare_ = std::make_unique<rarities>();
         return *rare_;
     }
-    slot& at(step_index step) noexcept { return slots_[step]; }
+    slot& at(step_index step) noexcept { return way_.slots[step]; }
     retry_held& retry_at(step_index step) noexcept { return *at(step).retry(); }
-    gate& gate_here() const { return *std::get<gate_step>(plan_.steps[index_]).held; }
+    gate& gate_here() const { return *std::get<gate_step>(plan_.steps[way_.index]).held; }
     telemetry::origin origin(step_index step);
     telemetry::sink* sink() const noexcept { return plan_.sink.get(); }
 
-    static constexpr step_index nobody = static_cast<step_index>(-1);
-    static constexpr time_point never = time_point::max();
+    static constexpr auto nobody = passage::nobody;
+    static constexpr auto never = passage::never;
 
-    std::shared_ptr<terms const>& terms_;
+    passage& way_;
     plan const& plan_;
-    live_calls* const known_to_; ///< Null: nobody keeps track of calls.
-    scope* scope_;               ///< Null: the coroutine is in none, and what must be cut short is spawned.
-    moment now_;
-    visit visit_; ///< How the call shows itself to every gate.
-    slot* slots_; ///< `few_`, or the rare ones.
     std::unique_ptr<rarities> rare_;
-    step_index index_ = 0;      ///< How many steps we are inside of.
-    step_index owner_ = nobody; ///< The timeout that `until`, the earliest limit, belongs to.
-    time_point began_{};        ///< The call, and below the attempt, if they are traced.
+    time_point began_{}; ///< The call, and below the attempt, if they are traced.
     time_point attempt_began_ = time_point::max();
-    time_point inherited_; ///< What the call's surroundings allow it.
 
     // The attempt that is running, or ran last.
     std::shared_ptr<attempt_base> running_; ///< Null while it runs in place.
     step_index left_by_ = nobody;           ///< The timeout that has left it behind.
-    step_index expired_ = nobody;           ///< The timeout that cut it short.
     alternative const* answering_ = nullptr;
     failure failure_{};
     call_report report_; ///< But for its attempts, which `scoped_call` counts, until the call has finished.
     std::optional<duration> hint_{}; ///< The least pause that the dependency asked for.
     step_index ended_step_ = nobody;
     stage stage_ = stage::inward;
-    bool const traced_; ///< The sink wants to hear of every call and attempt.
     bool has_value_ = false;
-    bool caller_cancelled_ = false;
     bool called_off_ = false; ///< By a graceful stop, and so counted as cancelled.
-    bool cut_short_ = false;  ///< A limit has passed while the operation ran.
     bool waking_ = false;
-    bool last_turn_ = false; ///< The deadline has come and everything runnable at that instant has run.
 
-    std::array<slot, 6> few_;         ///< Enough for most pipelines, so that a call allocates nothing.
     std::optional<retry_held> retry_; ///< The first.
 };
 

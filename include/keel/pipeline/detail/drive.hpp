@@ -11,6 +11,7 @@
 #include <keel/pipeline/classifier.hpp>
 #include <keel/pipeline/detail/call.hpp>
 #include <keel/pipeline/detail/plan.hpp>
+#include <keel/pipeline/detail/rarely.hpp>
 #include <keel/pipeline/outcome.hpp>
 #include <keel/pipeline/overrides.hpp>
 
@@ -51,6 +52,23 @@ struct as_result
         else
             throw boost::system::system_error(why.code, c.made_of().name);
     }
+
+    /// Of a call that has met nothing in its way.
+    template <class T>
+    static T deliver(passage&, std::optional<value_of<T>>& value)
+    {
+        if constexpr (!std::is_void_v<T>) return *std::move(value);
+    }
+
+    /// Of a call that was refused.
+    template <class T>
+    static T refuse(passage& p)
+    {
+        if constexpr (result_traits<T>::carries_error)
+            return result_traits<T>::from_error(p.refusal());
+        else
+            throw boost::system::system_error(p.refusal(), p.made_of.name);
+    }
 };
 
 /// Hands it out as an `outcome`, and throws nothing of the operation's or of a policy's.
@@ -70,7 +88,7 @@ struct as_outcome
         {
             if (!of.value_stands()) value.reset();
             outcome<T> end(std::move(value), std::move(of.why()), std::move(of.report()));
-            if (of.has_policy_to_name()) of.name_policy(end.report_.policy);
+            if (of.has_policy_to_name()) of.name_policy(end.story_->report.policy);
             return end;
         }
     };
@@ -79,6 +97,47 @@ struct as_outcome
     static delivery<T> deliver(call& c, std::optional<value_of<T>>& value)
     {
         return {c, value};
+    }
+
+    template <class T>
+    struct success
+    {
+        passage& of;
+        std::optional<value_of<T>>& value;
+
+        operator outcome<T>() &&
+        {
+            outcome<T> end;
+            end.value_ = std::move(value);
+            end.end_ = of.end();
+            return end;
+        }
+    };
+
+    template <class T>
+    static success<T> deliver(passage& p, std::optional<value_of<T>>& value)
+    {
+        return {p, value};
+    }
+
+    template <class T>
+    struct refusal
+    {
+        passage& of;
+
+        operator outcome<T>() &&
+        {
+            outcome<T> end;
+            auto& story = end.story_.emplace();
+            of.tell_refusal(story.why, story.report);
+            return end;
+        }
+    };
+
+    template <class T>
+    static refusal<T> refuse(passage& p)
+    {
+        return {p};
     }
 };
 
@@ -296,14 +355,44 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
                                                        Operation operation)
 {
     auto const here = co_await ask_surroundings();
-    std::optional<asio::any_io_executor> found; // copied only where no scope keeps it
+    rarely<asio::any_io_executor> found; // copied only where no scope keeps it
     auto* in = recall_scope(here.cancellation().slot());
     if (!in) in = find_scope(found.emplace(here.executor()), here.cancellation().slot());
-    call c(by, in ? in->executor : *found, in);
+    passage way(by, in ? in->executor : *found, in, here.cancellation());
     std::optional<value_of<T>> value;
-    if (!c.made_of().is_plain()) prepare<T>(c, operation);
 
-    auto to_do = c.next(here.cancellation());
+    std::unique_ptr<call> whole;
+    auto to_do = call::action::finish;
+    if (way.is() == passage::answer::inside) {
+        try {
+            if constexpr (std::is_void_v<T>) {
+                co_await operation();
+                value.emplace();
+            } else {
+                value.emplace(co_await operation());
+            }
+        } catch (...) {
+            value.reset();
+            whole = std::make_unique<call>(way);
+            whole->why() = current_failure();
+        }
+        if constexpr (!result_traits<T>::carries_error) {
+            if (value) {
+                way.come_out(here.cancellation());
+                co_return Edge::template deliver<T>(way, value);
+            }
+        }
+        if (!whole) whole = std::make_unique<call>(way);
+        to_do = after<T>(*whole, value, here.cancellation());
+    } else if (way.is() == passage::answer::refused) {
+        co_return Edge::template refuse<T>(way);
+    } else {
+        whole = std::make_unique<call>(way);
+        if (!way.made_of.is_plain()) prepare<T>(*whole, operation);
+        to_do = whole->next(here.cancellation());
+    }
+
+    auto& c = *whole;
     while (to_do != call::action::finish) {
         if (to_do != call::action::park) value.reset(); // a pause may end with the last attempt's value
         std::optional<asio::awaitable<T>> work;         // unless it is the operation in this frame

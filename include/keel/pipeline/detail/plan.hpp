@@ -33,7 +33,8 @@ namespace keel::detail {
 struct gate_step
 {
     std::shared_ptr<gate> held;
-    std::string_view name; ///< The gate's, which is asked for it once.
+    std::string_view name;    ///< The gate's, which is asked for it once.
+    bool never_waits = false; ///< It is one of Keel's, and makes no call wait.
 };
 struct timeout_step
 {
@@ -65,6 +66,9 @@ enum class step_kind : std::uint8_t
     loop
 };
 inline step_kind kind_of(any_step const& s) noexcept { return static_cast<step_kind>(s.index()); }
+
+/// A call through so many steps keeps what it holds of them in itself.
+inline constexpr std::size_t direct_steps = 6;
 
 std::string_view name_of(any_step const&) noexcept;
 
@@ -143,6 +147,9 @@ struct plan
     /// Whether every value is a success and every error a failure.
     bool judges_nothing() const noexcept { return judges.all.empty() && own_judges.empty(); }
 
+    /// One of Keel's own.
+    void add_own(std::shared_ptr<gate>);
+
     /// The steps of another pipeline, in place of it. Its classifiers judge the types that have none here.
     void add(plan const& inner);
 };
@@ -162,7 +169,10 @@ struct terms
     std::shared_ptr<plan const> const by;
     overrides const wanted;
     bool const limits_or_names; ///< Whether the caller wants a call to end earlier, or to have a key.
-    call_origin const origin;   ///< Refers to the two above.
+    bool const has_retry;
+    bool const is_direct;          ///< Whether a `passage` may try first.
+    bool const refusals_end_calls; ///< Nobody hears of a refusal, or makes anything else of it.
+    call_origin const origin;      ///< Refers to the two above.
 };
 
 } // namespace keel::detail

@@ -50,6 +50,12 @@ public:
         permit_.at = g.at;
         permit_.weight = g.weight;
     }
+    /// The same, filled in by whoever grants it.
+    grant& hold_permit() noexcept
+    {
+        what_ = kind::permit;
+        return permit_;
+    }
     void hold_limit(time_point own, time_point outer_deadline, step_index outer_owner) noexcept
     {
         what_ = kind::limit;
@@ -72,6 +78,8 @@ public:
     void clear() noexcept { what_ = kind::nothing; }
 
     grant const* permit() const noexcept { return what_ == kind::permit ? &permit_ : nullptr; }
+    /// Of one that holds a permit.
+    grant const& permit_held() const noexcept { return permit_; }
     limit_held* limit() noexcept { return what_ == kind::limit ? &limit_ : nullptr; }
     retry_held* retry() const noexcept { return what_ == kind::retry ? retry_ : nullptr; }
     loop_run* loop() const noexcept { return what_ == kind::loop ? loop_ : nullptr; }
