@@ -2,8 +2,9 @@
 
 #include <keel/async/detail/scope.hpp>
 
+#include <boost/container/deque.hpp>
+
 #include <atomic>
-#include <deque>
 #include <mutex>
 #include <vector>
 
@@ -26,7 +27,11 @@ public:
 private:
     runtime& home_;
     std::mutex mutex_;
-    std::deque<scope> all_;
+    // In blocks, so that thousands of scopes are few pieces of the heap.
+    using scopes = boost::container::deque<
+        scope, void, boost::container::deque_options_t<boost::container::block_size<32U>>>;
+
+    scopes all_;
     std::vector<scope*> free_; ///< Has room for all.
     std::atomic<bool> over_{false};
 };
