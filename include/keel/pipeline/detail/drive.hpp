@@ -108,7 +108,7 @@ struct as_outcome
         operator outcome<T>() &&
         {
             outcome<T> end;
-            end.value_ = std::move(value);
+            end.value_.emplace(*std::move(value));
             end.end_ = of.end();
             return end;
         }
