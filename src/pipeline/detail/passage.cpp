@@ -28,7 +28,7 @@ passage::passage(std::shared_ptr<terms const>& made_by, asio::any_io_executor co
 
 // Inwards
 
-inline passage::answer passage::go_in(asio::cancellation_state const& state)
+[[gnu::always_inline]] inline passage::answer passage::go_in(asio::cancellation_state const& state)
 {
     if (!by->is_direct || traced || known_to) return answer::obstructed;
     if (state.cancelled() != asio::cancellation_type::none) return answer::obstructed;
