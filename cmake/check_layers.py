@@ -36,6 +36,7 @@ ALLOWED = [
     (r"(src/telemetry/.*|include/keel/telemetry/spdlog_sink\.hpp)", "spdlog/"),
     (r"include/keel/async/detail/one_thread\.hpp", "sys/single_threaded.h"),
     (r"include/keel/async/detail/circuit_shard\.hpp", "boost/unordered/"),
+    (r"include/keel/async/detail/scope_pool\.hpp", "boost/container/"),
 ]
 
 FOR_ALL_LAYERS = ["keel/version.hpp"]

@@ -3,6 +3,7 @@
 #include "support/world.hpp"
 
 #include <stdexcept>
+#include <vector>
 
 namespace {
 
@@ -47,6 +48,22 @@ TEST(a_judged_retry, tries_again_what_the_pipeline_calls_a_success)
 
     EXPECT_EQ(end.value().status, 200);
     EXPECT_EQ(end.attempts(), 2U);
+}
+
+TEST(a_judged_policy, may_stand_in_a_list_that_is_put_together_at_run_time)
+{
+    simulation world;
+    circuit_breaker const strict(trips_after(1));
+    std::vector<any_part> const parts{judged(strict, all_errors),
+                                      judged(retry(retry_every(1ms, 2)), all_errors)};
+    pipeline const p(pipeline_options{}, parts);
+
+    auto const end = world.run(p.run(gives({404})));
+
+    EXPECT_EQ(end.value().status, 404);
+    EXPECT_EQ(end.attempts(), 2u);
+    EXPECT_EQ(strict.state(), circuit_state::open);
+    EXPECT_EQ(world.run(p.run(gives({200}))).error(), errc::circuit_open);
 }
 
 TEST(a_judged_retry, hands_out_the_last_result_when_it_gives_up)

@@ -43,6 +43,11 @@ public:
     void operator()(std::shared_ptr<loop const> const&) const {}
     void operator()(fallback const&) const {}
     void operator()(classifier const&) const {}
+    template <class Policy>
+    void operator()(judged<Policy> const& p) const
+    {
+        (*this)(p.policy());
+    }
 
 private:
     void expect(std::size_t found, std::size_t wanted, char const* what) const

@@ -65,7 +65,9 @@ std::shared_ptr<gate> gate_of(any_part const& part)
     return std::visit(
         [](auto const& p) -> std::shared_ptr<gate> {
             using P = std::decay_t<decltype(p)>;
-            if constexpr (std::same_as<P, std::shared_ptr<gate>>)
+            if constexpr (requires { p.judges(); })
+                return gate_of(p.policy());
+            else if constexpr (std::same_as<P, std::shared_ptr<gate>>)
                 return p;
             else if constexpr (requires { p.as_gate(); })
                 return p.as_gate();
@@ -75,13 +77,22 @@ std::shared_ptr<gate> gate_of(any_part const& part)
         part);
 }
 
+std::shared_ptr<loop const> loop_of(any_part const& part)
+{
+    if (auto const* l = std::get_if<std::shared_ptr<loop const>>(&part)) return *l;
+    auto const* const judged_loop = std::get_if<judged<std::shared_ptr<loop const>>>(&part);
+    return judged_loop ? judged_loop->policy() : nullptr;
+}
+
 std::string name_of(any_part const& part)
 {
     if (auto const g = gate_of(part)) return std::string(g->name());
-    if (auto const* l = std::get_if<std::shared_ptr<loop const>>(&part)) return std::string((*l)->name());
+    if (auto const l = loop_of(part)) return std::string(l->name());
     if (auto const* t = std::get_if<timeout>(&part)) return t->options().name;
     if (auto const* r = std::get_if<retry>(&part)) return r->options()->name;
     if (auto const* f = std::get_if<fallback>(&part)) return f->state()->choice.options().name;
+    if (auto const* r = std::get_if<judged<retry>>(&part)) return name_of(r->policy());
+    if (auto const* f = std::get_if<judged<fallback>>(&part)) return name_of(f->policy());
     return "classifier";
 }
 

@@ -44,6 +44,7 @@ inline void require(bool holds, std::string const& else_what)
 
 /// The gate inside a part. Null: it is a loop, or none at all.
 std::shared_ptr<gate> gate_of(any_part const&);
+std::shared_ptr<loop const> loop_of(any_part const&);
 std::string name_of(any_part const&);
 
 /// How one call of a scene ended.

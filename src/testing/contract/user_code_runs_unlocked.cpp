@@ -62,7 +62,7 @@ private:
     static void question(any_part const& policy, time_point at)
     {
         moment now(at);
-        if (auto const* l = std::get_if<std::shared_ptr<loop const>>(&policy)) (void)(*l)->begin(now);
+        if (auto const l = loop_of(policy)) (void)l->begin(now);
         auto const g = gate_of(policy);
         if (!g) return;
         auto const answer = g->admit({.now = now});
@@ -82,8 +82,7 @@ private:
 void user_code_runs_unlocked(trial const& t)
 {
     scene s(t.make);
-    auto const is_loop = std::holds_alternative<std::shared_ptr<loop const>>(s.it().policy);
-    if (!s.as_gate() && !is_loop && !s.it().in_use && !s.it().memory)
+    if (!s.as_gate() && !loop_of(s.it().policy) && !s.it().in_use && !s.it().memory)
         does_not_apply("its calls share nothing that a lock could guard");
     questions q(s, t.patience);
     s.busy_day();
