@@ -86,7 +86,7 @@ public:
     }
 
 private:
-    /// Before a decision that may change something.
+    /// Before a decision that may change something; with the lock held.
     void begin(time_point now)
     {
         if (!std::exchange(started_, true)) machine_.start(now);

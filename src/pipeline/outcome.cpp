@@ -106,20 +106,37 @@ std::string explain(bool ok, failure const& why, call_report const& r)
 } // namespace keel
 
 namespace keel::detail {
+namespace {
+
+struct plain_ends
+{
+    failure no_failure{};
+    call_report nothing{};
+    call_report success{.attempts = 1};
+    call_report retry_success{.attempts = 1, .stopped = retry_stop::success};
+};
+
+/// They are never destroyed, for an outcome may be looked at while the program ends.
+plain_ends const& all() noexcept
+{
+    union lasting
+    {
+        lasting() : ends{} {}
+        ~lasting() {}
+        plain_ends ends;
+    };
+    static lasting const for_good;
+    return for_good.ends;
+}
+
+} // namespace
 
 call_report const& plain_report(plain_end end) noexcept
 {
-    static call_report const none;
-    static call_report const success{.attempts = 1};
-    static call_report const retry_success{.attempts = 1, .stopped = retry_stop::success};
-    if (end == plain_end::none) return none;
-    return end == plain_end::success ? success : retry_success;
+    if (end == plain_end::none) return all().nothing;
+    return end == plain_end::success ? all().success : all().retry_success;
 }
 
-failure const& no_failure() noexcept
-{
-    static failure const none;
-    return none;
-}
+failure const& no_failure() noexcept { return all().no_failure; }
 
 } // namespace keel::detail

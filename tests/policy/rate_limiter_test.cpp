@@ -103,6 +103,20 @@ TEST(rate_limiter, loses_a_reservation_whose_time_has_passed_before_those_behind
     }
 }
 
+TEST(rate_limiter, loses_it_for_good_also_when_all_behind_it_leave)
+{
+    for (auto const algorithm : both_algorithms)
+        for (auto const left : {1000ms, 1500ms}) { // its time has just come, or is long over
+            limiter limit({.permits = 1, .per = 1s, .burst = 1, .algorithm = algorithm});
+            std::vector<grant> waiting;
+            for (int i = 0; i < 4; ++i) waiting.push_back(limit.admit(at(0s), 1, 1h).pass);
+            limit.withdraw(waiting[1], at(0s));
+            limit.withdraw(waiting[3], at(left));
+            limit.withdraw(waiting[2], at(left));
+            EXPECT_EQ(ask(limit, at(left), 1, 1h), reserved(at(2s)));
+        }
+}
+
 // The corners
 
 TEST(rate_limiter, without_a_burst_of_its_own_a_whole_period_may_start_at_once)

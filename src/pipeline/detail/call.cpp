@@ -11,18 +11,18 @@
 
 namespace keel::detail {
 
-call::call(passage& way) : parking(way.executor(), way.context), way_(way), plan_(way.made_of)
+call::call(passage& way, from where) : parking(way.executor(), way.context), way_(way), plan_(way.made_of)
 {
     way_.seen.waiter = this;
-    if (way_.is_running)
+    if (where == from::end_of_operation)
         stage_ = stage::running;
     else
-        begin();
+        prepare();
     take_over();
 }
 
 /// Nothing has been passed yet but what a passage could pass.
-void call::begin()
+void call::prepare()
 {
     if (way_.traced) began_ = way_.now();
     if (plan_.steps.size() > direct_steps) {

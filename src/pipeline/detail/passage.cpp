@@ -80,6 +80,7 @@ bool passage::ask(gate_step const& step, step_index i)
 
 passage::answer passage::refuse()
 {
+    hand_over const places(context, executor());
     give_all_back();
     return answer::refused;
 }
@@ -109,9 +110,8 @@ inline passage::answer passage::begin()
     if (until != never && !in) return answer::obstructed;
     try {
         start();
-    } catch (std::bad_alloc const&) { // the call tries again, and it is the operation's
+    } catch (...) { // no memory, or no timer: the call tries again, and then it is the operation's failure
         in->leave(*this);
-        is_running = false;
         return answer::obstructed;
     }
     ++attempts;
@@ -122,7 +122,6 @@ inline passage::answer passage::begin()
 
 inline void passage::start()
 {
-    is_running = true;
     if (!in) return;
     in->enter(*this);
     if (until == never) return;
@@ -132,7 +131,6 @@ inline void passage::start()
 
 inline void passage::stop(asio::cancellation_state state)
 {
-    is_running = false;
     now.pass();
     if (in) {
         stop_counting();

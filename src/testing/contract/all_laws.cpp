@@ -103,7 +103,7 @@ std::vector<law> const& all_laws()
          the_end_of_the_world_frees_all,
          {"every_call_ends_once", "cancelled_gives_back", "leaving_frees_the_place", "at_rest_all_is_free"}},
         {"looking_changes_nothing",
-         "Reading what the policy tells of itself changes nothing.",
+         "Hearing its events and reading what it tells of itself change nothing.",
          looking_changes_nothing,
          {"the_same_seed_tells_the_same"}},
     };

@@ -2,9 +2,22 @@
 #include "scene.hpp"
 
 namespace keel::testing::detail {
+namespace {
+
+std::vector<std::string> ends(trial const& t, scene::observer who)
+{
+    scene s(t.make, who);
+    s.busy_day();
+    s.closing_time();
+    return s.tell_ends();
+}
+
+} // namespace
 
 void looking_changes_nothing(trial const& t)
 {
+    require(ends(t, scene::observer::story) == ends(t, scene::observer::nobody),
+            "calls went another way because somebody heard of them");
     scene watched(t.make);
     if (!watched.it().in_use && !watched.it().waiting && !watched.it().memory)
         does_not_apply("it tells nothing of itself");

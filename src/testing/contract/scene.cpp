@@ -118,13 +118,14 @@ void story_sink::note(telemetry::event const& e, told& of)
     if (attempt && attempt->attempt != ++of.attempts) of.in_order = false;
 }
 
-scene::scene(make_subject const& make)
+scene::scene(make_subject const& make, observer who)
     : world_(std::make_unique<simulation>()),
       around_(*world_),
       subject_(make(around_)),
       name_(name_of(subject_.policy)),
       gate_(gate_of(subject_.policy)),
-      alone_(pipeline_options{.name = "contract", .sink = sink_}, std::vector<any_part>{subject_.policy})
+      hears_(who == observer::story ? sink_ : nullptr),
+      alone_(pipeline_options{.name = "contract", .sink = hears_}, std::vector<any_part>{subject_.policy})
 {
     sink_->clock = [around = around_] { return around.now(); };
 }
@@ -133,7 +134,7 @@ pipeline scene::with(std::vector<any_part> outside, std::vector<any_part> inside
 {
     outside.push_back(subject_.policy);
     outside.insert(outside.end(), inside.begin(), inside.end());
-    return pipeline(pipeline_options{.name = "contract", .sink = sink_}, outside);
+    return pipeline(pipeline_options{.name = "contract", .sink = hears_}, outside);
 }
 
 std::size_t scene::start(scripted<int> const& op, pipeline const& p, overrides wanted)
@@ -238,6 +239,14 @@ void scene::closing_time()
 std::vector<std::string> scene::tell() const
 {
     auto all = sink_->lines;
+    auto const ends = tell_ends();
+    all.insert(all.end(), ends.begin(), ends.end());
+    return all;
+}
+
+std::vector<std::string> scene::tell_ends() const
+{
+    std::vector<std::string> all;
     for (auto const& n : notes_) all.push_back("call " + std::to_string(n->number) + ' ' + describe(n->end));
     std::string order = "started in the order";
     for (auto const n : *started_) order += ' ' + std::to_string(n);

@@ -100,7 +100,15 @@ private:
 class scene
 {
 public:
-    explicit scene(make_subject const&);
+    /// Who hears of the calls. Without a sink they are as short as they can be: a law that needs none must hold
+    /// for those.
+    enum class observer : std::uint8_t
+    {
+        nobody,
+        story, ///< `story`, of everything.
+    };
+
+    explicit scene(make_subject const&, observer = observer::nobody);
     scene(scene const&) = delete;
     scene& operator=(scene const&) = delete;
     ~scene() { around_.end_world(); }
@@ -159,7 +167,9 @@ public:
     /// If the policy can, it refuses from now on, and some calls come all the same.
     void closing_time();
 
-    /// All that was seen: events, ends, what the policy remembers.
+    /// How all calls ended, and what the policy remembers.
+    std::vector<std::string> tell_ends() const;
+    /// That, and before it the events.
     std::vector<std::string> tell() const;
 
 private:
@@ -171,6 +181,7 @@ private:
     std::string name_;
     std::shared_ptr<gate> gate_;
     std::shared_ptr<story_sink> sink_ = std::make_shared<story_sink>();
+    std::shared_ptr<telemetry::sink> hears_; ///< That, or nobody.
     pipeline alone_;
     std::shared_ptr<std::vector<std::size_t>> started_ = std::make_shared<std::vector<std::size_t>>();
     std::vector<std::shared_ptr<call_notes>> notes_;

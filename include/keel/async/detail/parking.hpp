@@ -13,14 +13,14 @@
 namespace keel::detail {
 
 /// A place in which one coroutine waits, until it is resumed, a deadline is reached, or it is cancelled.
-/// Lives in the coroutine's frame. The derived class decides what the three mean.
+/// Belongs to the coroutine's frame. The derived class decides what the three mean.
 ///
 /// Everything but `wake` is for the coroutine's own executor. Each wait ends with exactly one `resume`,
 /// `wake` or `drop`; after `drop` the frame, and this in it, lives on until its executor has destroyed it.
 class parking : public deadline
 {
 public:
-    /// \param executor the coroutine's, kept in its frame for as long as this
+    /// \param executor the coroutine's, which its frame keeps for as long as this
     parking(asio::any_io_executor const& executor, runtime& context) : deadline(executor), context_(context)
     {}
 

@@ -28,8 +28,9 @@ private:
     runtime& home_;
     std::mutex mutex_;
     // In blocks, so that thousands of scopes are few pieces of the heap.
-    using scopes = boost::container::deque<
-        scope, void, boost::container::deque_options_t<boost::container::block_size<32U>>>;
+    using scopes =
+        boost::container::deque<scope, void,
+                                boost::container::deque_options_t<boost::container::block_size<32U>>>;
 
     scopes all_;
     std::vector<scope*> free_; ///< Has room for all.

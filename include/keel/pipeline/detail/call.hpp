@@ -19,7 +19,6 @@
 #include <keel/policy/retry.hpp>
 #include <keel/policy/timeout.hpp>
 
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
 
 #include <cstddef>
@@ -50,8 +49,15 @@ public:
         go_on,     ///< Nothing: take the next step. Never leaves `next`.
     };
 
-    /// \param way goes on from where it stands, and must outlive this
-    explicit call(passage& way);
+    /// Where it goes on from.
+    enum class from : std::uint8_t
+    {
+        way_in,           ///< There is something in the way, or nothing has begun.
+        end_of_operation, ///< It has run in place, and is to be reported as ended.
+    };
+
+    /// \param way must outlive this
+    call(passage& way, from);
     ~call()
     {
         if (stage_ != stage::finished) give_everything_back();
@@ -76,8 +82,8 @@ public:
     alternative const* answering() const noexcept { return answering_; }
     failure const& what_failed() const noexcept { return rare_ && rare_->failed ? *rare_->failed : failure_; }
 
-    /// The user's function and arguments, if they must not live in the call's frame because they may be left
-    /// behind in it.
+    /// The user's function and arguments, if they must not live in the coroutine's frame because they may be
+    /// left behind in it.
     void keep(std::shared_ptr<void> operation) { rare().kept = std::move(operation); }
     void* kept() const noexcept { return rare_ ? rare_->kept.get() : nullptr; }
 
@@ -134,7 +140,7 @@ public:
 
 private:
     void heed(overrides const& wanted);
-    void begin();
+    void prepare();
     void take_over();
     void join_the_known();
 
@@ -152,7 +158,7 @@ private:
     /// What few calls need.
     struct rarities
     {
-        std::vector<slot> slots;                          ///< In place of `few_`, for a longer pipeline.
+        std::vector<slot> slots; ///< In place of the passage's, for a longer pipeline.
         std::vector<std::unique_ptr<retry_held>> retries; ///< All but the first.
         std::vector<std::unique_ptr<loop_run>> loops;
         std::vector<std::optional<judgement>> meanings; ///< By step; may be shorter.

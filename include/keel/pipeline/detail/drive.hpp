@@ -345,6 +345,21 @@ call::action after(call& c, std::optional<value_of<T>> const& value, asio::cance
     return c.next(state);
 }
 
+/// Whether the operation gave what was asked for, as far as nobody but the result has a say in it.
+template <class T>
+bool is_success(std::optional<value_of<T>> const& value) noexcept
+{
+    if (!value) return false;
+    if constexpr (!std::is_void_v<T> && result_traits<T>::carries_error) {
+        try {
+            return !result_traits<T>::error(*value);
+        } catch (...) { // the user's; it is asked again where that is the end of the call
+            return false;
+        }
+    }
+    return true;
+}
+
 /// The one coroutine of a call.
 ///
 /// User code may run between any two lines of it (an operation's first steps, sinks, predicates) and cancel
@@ -373,21 +388,24 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
             }
         } catch (...) {
             value.reset();
-            whole = std::make_unique<call>(way);
+            way.end_in_place(here.cancellation()); // first, for there may be no memory for a call
+            whole = std::make_unique<call>(way, call::from::end_of_operation);
             whole->why() = current_failure();
         }
-        if constexpr (!result_traits<T>::carries_error) {
-            if (value) {
-                way.come_out(here.cancellation());
-                co_return Edge::template deliver<T>(way, value);
-            }
+        if (is_success<T>(value)) {
+            way.come_out(here.cancellation());
+            co_return Edge::template deliver<T>(way, value);
         }
-        if (!whole) whole = std::make_unique<call>(way);
-        to_do = after<T>(*whole, value, here.cancellation());
+        if (!whole) {
+            way.end_in_place(here.cancellation());
+            whole = std::make_unique<call>(way, call::from::end_of_operation);
+        }
+        report_end<T>(*whole, value);
+        to_do = whole->next(here.cancellation());
     } else if (way.is() == passage::answer::refused) {
         co_return Edge::template refuse<T>(way);
     } else {
-        whole = std::make_unique<call>(way);
+        whole = std::make_unique<call>(way, call::from::way_in);
         if (!way.made_of.is_plain()) prepare<T>(*whole, operation);
         to_do = whole->next(here.cancellation());
     }

@@ -21,7 +21,6 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <utility>
 
 namespace keel::detail {
@@ -31,8 +30,8 @@ namespace keel::detail {
 ///
 /// Most calls meet nothing on their way: every gate lets them in as a matter of course, the operation gives
 /// what was asked for, and every gate is told. For those a passage is enough. Everything else (a queue, an
-/// error, a limit that passes, a spawn) is the business of a `call`, which goes on from where the passage
-/// stands and uses it as its own.
+/// error, another attempt, a spawn) is the business of a `call`, which goes on from where the passage stands
+/// and uses it as its own: an operation that runs in place does so under the passage's limit in any case.
 ///
 /// Lives in the coroutine's frame. If the frame is destroyed on the way, what is held is given back.
 class passage final : public scoped_call, private deadline
@@ -115,7 +114,6 @@ public:
     time_point inherited;        ///< What the call's surroundings allow it.
     bool const traced;           ///< The sink wants to hear of every call and attempt.
     step_index expired = nobody; ///< The timeout that cut the operation short.
-    bool is_running = false;     ///< The operation runs in place.
     bool caller_cancelled = false;
     bool cut_short = false; ///< A limit has passed while the operation ran.
     bool last_turn = false; ///< The deadline has come and everything runnable at that instant has run.

@@ -172,7 +172,7 @@ struct terms
     bool const has_retry;
     bool const is_direct;          ///< Whether a `passage` may try first.
     bool const refusals_end_calls; ///< Nobody hears of a refusal, or makes anything else of it.
-    call_origin const origin;      ///< Refers to the two above.
+    call_origin const origin;      ///< Refers to `by` and `wanted`.
 };
 
 } // namespace keel::detail
