@@ -6,9 +6,9 @@
 // may be left behind, and nobody may wait for ever.
 //
 //   --scenes N      scenes 1 to N; default 300
-//   --seed S        only scene S; 0 is a scene of its own, in real time, and 18446744073709551615 one in
-//   which
-//                   another thread grants what a call has only just asked for
+//   --seed S        only scene S. Scenes of their own are 0, in real time; 18446744073709551615, in which another
+//                   thread grants what a call has only just asked for; and 18446744073709551614, a few calls
+//                   one after the other in one scope
 //   --allocation A  only that one
 //
 // The last line is `N passed, M failed`. Exit status 0 only if nothing failed and something ran; 2 for a
@@ -20,6 +20,7 @@
 
 #include <keel/async/gate.hpp>
 #include <keel/async/sleep.hpp>
+#include <keel/co_spawn.hpp>
 #include <keel/pipeline.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -38,6 +39,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -52,6 +54,7 @@ namespace scarce = keel::scarce;
 // In place of a seed.
 constexpr std::uint64_t in_real_time = 0;
 constexpr std::uint64_t with_threads = ~std::uint64_t{0};
+constexpr std::uint64_t in_one_scope = with_threads - 1;
 
 /// What is running, for the message if the program is terminated.
 struct running
@@ -121,6 +124,29 @@ asio::awaitable<void> call(keel::pipeline p, findings* f)
     --f->open;
 }
 
+asio::awaitable<int> broken_work()
+{
+    throw std::runtime_error("broken");
+    co_return 1;
+}
+
+/// What stands around the caller in its scope is the same after each call.
+asio::awaitable<void> call_often(keel::pipeline p, findings* f)
+{
+    ++f->open;
+    for (auto i = 0; i < 3; ++i) {
+        try {
+            (void)co_await p.run(broken_work);
+        } catch (std::bad_alloc const&) {}
+        try {
+            auto const around = co_await keel::this_call();
+            f->is_changed =
+                f->is_changed || around.attempt != 0 || around.deadline != keel::time_point::max();
+        } catch (std::bad_alloc const&) {}
+    }
+    --f->open;
+}
+
 /// However often memory runs out on the way.
 void run_to_the_end(asio::io_context& context)
 {
@@ -161,6 +187,31 @@ private:
     findings found_;
     std::shared_ptr<prompt_gate> turns_;
     keel::pipeline p_;
+    asio::io_context context_{1};
+};
+
+/// Calls one after the other in one scope, of an operation that fails.
+class scope_scene
+{
+public:
+    std::vector<std::string> run_short_of_memory(std::function<void()> const& relieved)
+    {
+        try {
+            keel::co_spawn(context_, call_often(p_, &found_), asio::detached);
+        } catch (std::bad_alloc const&) {}
+        run_to_the_end(context_);
+        relieved();
+        std::vector<std::string> complaints;
+        if (found_.open != 0) complaints.emplace_back("the caller has not ended");
+        if (found_.is_changed) complaints.emplace_back("a call that is over still stands around its caller");
+        if (room_.snapshot().running != 0) complaints.emplace_back("permits are out");
+        return complaints;
+    }
+
+private:
+    findings found_;
+    keel::bulkhead room_;
+    keel::pipeline p_{room_, keel::timeout{{.limit = std::chrono::hours(1)}}};
     asio::io_context context_{1};
 };
 
@@ -208,6 +259,8 @@ once_end make_and_run(std::uint64_t seed, std::uint64_t failing)
             end.complaints = run(real_time_scene());
         else if (seed == with_threads)
             end.complaints = run(thread_scene());
+        else if (seed == in_one_scope)
+            end.complaints = run(scope_scene());
         else
             end.complaints = run(scene(seed));
     } catch (std::bad_alloc const&) {
@@ -277,7 +330,7 @@ int main(int argc, char** argv)
         std::string_view const option(argv[i]);
         auto const n = number(++i < argc ? argv[i] : "");
         if (option == "--scenes") {
-            if (!n || *n == 0 || *n == with_threads) return usage("--scenes needs a number above 0");
+            if (!n || *n == 0 || *n >= in_one_scope) return usage("--scenes needs a number above 0");
             scenes = *n;
         } else if (option == "--seed") {
             if (!n) return usage("--seed needs a number");
@@ -307,6 +360,7 @@ int main(int argc, char** argv)
         sweep(*only);
     } else {
         for (auto seed = in_real_time; seed <= scenes; ++seed) sweep(seed);
+        sweep(in_one_scope);
         sweep(with_threads);
     }
     std::cout << t.allocations << " allocations, " << t.runs << " runs, " << t.unmade
