@@ -18,10 +18,10 @@ passage::passage(std::shared_ptr<terms const>& made_by, asio::any_io_executor co
       known_to(context.live()),
       now(context.time()),
       seen{.now = now, .weight = made_by->wanted.weight(), .from = made_by->origin},
-      slots(few_.data()),
       inherited(scope ? scope->deadline() : never),
       traced(made_of.sink && made_of.sink->least_severity() == telemetry::severity::debug)
 {
+    slots = few_.data();
     until = inherited;
     is_ = go_in(state);
 }
