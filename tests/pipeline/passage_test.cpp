@@ -189,26 +189,25 @@ private:
     bool const knows_at_once_;
 };
 
-TEST(a_passage, asks_a_gate_no_more_when_it_lets_in_at_once)
+/// What a gate was asked by a call that came through, and what it heard.
+std::string said_by(std::shared_ptr<attentive> const& g)
 {
     simulation world;
-    auto const g = std::make_shared<attentive>(true);
     scripted<int> op;
     op.returns(1);
     pipeline const p{g};
     EXPECT_TRUE(world.run(p.run(op)).ok());
-    EXPECT_EQ(g->said, "at once 8 success ");
+    return g->said;
+}
+
+TEST(a_passage, asks_a_gate_no_more_when_it_lets_in_at_once)
+{
+    EXPECT_EQ(said_by(std::make_shared<attentive>(true)), "at once 8 success ");
 }
 
 TEST(a_passage, leaves_what_is_no_matter_of_course_to_the_call)
 {
-    simulation world;
-    auto const g = std::make_shared<attentive>(false);
-    scripted<int> op;
-    op.returns(1);
-    pipeline const p{g};
-    EXPECT_TRUE(world.run(p.run(op)).ok());
-    EXPECT_EQ(g->said, "at once admit 7 success ");
+    EXPECT_EQ(said_by(std::make_shared<attentive>(false)), "at once admit 7 success ");
 }
 
 TEST(a_passage, gives_back_what_it_holds_when_a_gate_further_in_refuses)

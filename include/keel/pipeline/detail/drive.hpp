@@ -9,7 +9,9 @@
 #include <keel/async/run_on.hpp>
 #include <keel/core/failure.hpp>
 #include <keel/pipeline/classifier.hpp>
+#include <keel/pipeline/detail/answer.hpp>
 #include <keel/pipeline/detail/call.hpp>
+#include <keel/pipeline/detail/edge.hpp>
 #include <keel/pipeline/detail/plan.hpp>
 #include <keel/pipeline/detail/rarely.hpp>
 #include <keel/pipeline/outcome.hpp>
@@ -23,123 +25,10 @@
 #include <exception>
 #include <memory>
 #include <optional>
-#include <string>
 #include <type_traits>
-#include <typeinfo>
 #include <utility>
 
 namespace keel::detail {
-
-/// Hands the end of a call out as the operation's own type: nothing is thrown if it can carry an error.
-struct as_result
-{
-    template <class T>
-    using type = T;
-
-    template <class T>
-    static T deliver(call& c, std::optional<value_of<T>>& value)
-    {
-        if (c.value_stands()) {
-            if constexpr (std::is_void_v<T>)
-                return;
-            else
-                return *std::move(value);
-        }
-        auto const& why = c.why();
-        if (why.exception) std::rethrow_exception(why.exception);
-        if constexpr (result_traits<T>::carries_error)
-            return result_traits<T>::from_error(why.code);
-        else
-            throw boost::system::system_error(why.code, c.made_of().name);
-    }
-
-    /// Of a call that has met nothing in its way.
-    template <class T>
-    static T deliver(passage&, std::optional<value_of<T>>& value)
-    {
-        if constexpr (!std::is_void_v<T>) return *std::move(value);
-    }
-
-    /// Of a call that was refused.
-    template <class T>
-    static T refuse(passage& p)
-    {
-        if constexpr (result_traits<T>::carries_error)
-            return result_traits<T>::from_error(p.refusal());
-        else
-            throw boost::system::system_error(p.refusal(), p.made_of.name);
-    }
-};
-
-/// Hands it out as an `outcome`, and throws nothing of the operation's or of a policy's.
-struct as_outcome
-{
-    template <class T>
-    using type = outcome<T>;
-
-    /// Becomes the outcome where the coroutine's result is kept, and not in its frame before.
-    template <class T>
-    struct delivery
-    {
-        call& of;
-        std::optional<value_of<T>>& value;
-
-        operator outcome<T>() &&
-        {
-            if (!of.value_stands()) value.reset();
-            outcome<T> end(std::move(value), std::move(of.why()), std::move(of.report()));
-            if (of.has_policy_to_name()) of.name_policy(end.story_->report.policy);
-            return end;
-        }
-    };
-
-    template <class T>
-    static delivery<T> deliver(call& c, std::optional<value_of<T>>& value)
-    {
-        return {c, value};
-    }
-
-    template <class T>
-    struct success
-    {
-        passage& of;
-        std::optional<value_of<T>>& value;
-
-        operator outcome<T>() &&
-        {
-            outcome<T> end;
-            end.value_.emplace(*std::move(value));
-            end.end_ = of.end();
-            return end;
-        }
-    };
-
-    template <class T>
-    static success<T> deliver(passage& p, std::optional<value_of<T>>& value)
-    {
-        return {p, value};
-    }
-
-    template <class T>
-    struct refusal
-    {
-        passage& of;
-
-        operator outcome<T>() &&
-        {
-            outcome<T> end;
-            auto& story = end.story_.emplace();
-            of.tell_refusal(story.why, story.report);
-            return end;
-        }
-    };
-
-    template <class T>
-    static refusal<T> refuse(passage& p)
-    {
-        return {p};
-    }
-};
 
 /// What some rules make of an attempt. Nothing: they say nothing of it.
 template <class T>
@@ -169,85 +58,6 @@ void report_end(call& c, std::optional<value_of<T>> const& value)
     } catch (...) { // the user's classifier
         c.misjudged(current_failure());
     }
-}
-
-/// Whether a `T` is made from the value inside it, so that an alternative may give just that.
-template <class T>
-constexpr bool wraps_value() noexcept
-{
-    using U = typename result_traits<T>::value_type;
-    if constexpr (std::is_same_v<T, U>)
-        return false;
-    else if constexpr (std::is_void_v<U>)
-        return std::is_default_constructible_v<T>;
-    else
-        return std::is_constructible_v<T, U>;
-}
-
-/// Whether an alternative gives a `T`, or a value that a `T` can hold.
-template <class T>
-bool fits(alternative const& a)
-{
-    if constexpr (wraps_value<T>())
-        if (a.produces() == typeid(typename result_traits<T>::value_type)) return true;
-    return a.produces() == typeid(T);
-}
-
-template <class T>
-bool every_fallback_fits(plan const& p)
-{
-    for (auto const& step : p.steps)
-        if (auto const* f = std::get_if<fallback_step>(&step))
-            for (auto const& a : f->state->alternatives)
-                if (!fits<T>(*a)) return false;
-    return true;
-}
-
-template <class T, class U>
-asio::awaitable<T> convert(asio::awaitable<U> work)
-{
-    if constexpr (std::is_void_v<U>) {
-        co_await std::move(work);
-        co_return T{};
-    } else {
-        auto value =
-            co_await std::move(work); // named: GCC 12 would destroy an aggregate made beside co_await twice
-        co_return T(std::move(value));
-    }
-}
-
-/// Starts a fallback's answer: fills `value` if it is there at once, else returns what to await.
-template <class T, class U>
-std::optional<asio::awaitable<T>> answer_as(alternative_of<U> const& with, failure const& why,
-                                            std::optional<value_of<T>>& value)
-{
-    if (with.at_once) {
-        if constexpr (std::is_void_v<U>) {
-            with.at_once(why);
-            value.emplace();
-        } else {
-            value.emplace(with.at_once(why));
-        }
-        return std::nullopt;
-    }
-    std::optional<asio::awaitable<T>> work;
-    if constexpr (std::is_same_v<T, U>)
-        work.emplace(with.in_time(why));
-    else
-        work.emplace(convert<T, U>(with.in_time(why)));
-    return work;
-}
-
-template <class T>
-std::optional<asio::awaitable<T>> answer(alternative const& with, failure const& why,
-                                         std::optional<value_of<T>>& value)
-{
-    if constexpr (wraps_value<T>()) {
-        using U = typename result_traits<T>::value_type;
-        if (with.produces() == typeid(U))
-            return answer_as<T>(static_cast<alternative_of<U> const&>(with), why, value);
-    }
-    return answer_as<T>(static_cast<alternative_of<T> const&>(with), why, value);
 }
 
 /// Starts the operation on another executor, if that has a place for it.
