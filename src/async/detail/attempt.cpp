@@ -33,9 +33,9 @@ attempt_base::attempt_base(asio::any_io_executor const& executor, call_context c
 
 void attempt_base::spawn(std::shared_ptr<attempt_base> self, asio::awaitable<void> body)
 {
-    auto const executor = self->scope_->executor;
     auto const root = self->scope_->root.slot();
-    asio::co_spawn(executor, std::move(body), asio::bind_cancellation_slot(root, end(std::move(self))));
+    asio::co_spawn(self->scope_->executor, std::move(body), asio::bind_cancellation_slot(root, end(self)));
+    self->being_spawned_ = false;
 }
 
 void attempt_base::cancel()

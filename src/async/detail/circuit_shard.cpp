@@ -29,14 +29,12 @@ constexpr std::size_t looked_at = 64;
 
 circuit_entry_ptr make_circuit_entry(std::string_view key, std::size_t window_words)
 {
-    auto* const block =
-        ::operator new(sizeof(circuit_entry) + window_words * sizeof(policy::word) + key.size());
-    auto* const made = ::new (block) circuit_entry{.circuit = {},
-                                                   .key_size = static_cast<std::uint16_t>(key.size()),
-                                                   .window_words = static_cast<std::uint16_t>(window_words)};
-    auto* const window = static_cast<policy::word*>(static_cast<void*>(made + 1));
-    std::uninitialized_fill_n(window, window_words, policy::word{0});
-    std::memcpy(window + window_words, key.data(), key.size());
+    auto const words = circuit_entry::words_for_key(key.size()) + window_words;
+    auto* const block = ::operator new(sizeof(circuit_entry) + words * sizeof(policy::word));
+    auto* const made =
+        ::new (block) circuit_entry{.circuit = {}, .key_size = static_cast<std::uint16_t>(key.size())};
+    std::memcpy(static_cast<void*>(made + 1), key.data(), key.size());
+    std::uninitialized_fill_n(made->window(), window_words, policy::word{0});
     return circuit_entry_ptr(made);
 }
 
@@ -116,7 +114,7 @@ circuit_permit circuit_shard::answer(circuit_entry& e, time_point now, lock held
     return {answer.why, answer.at};
 }
 
-void circuit_shard::take_back(circuit_entry& e, grant pass, verdict what, moment& at) noexcept
+void circuit_shard::take_back(circuit_entry& e, grant const& pass, verdict what, moment& at) noexcept
 {
     // A success that cannot open the circuit does not need the time; the clock is not read under the lock.
     auto untimed = what == verdict::success && commons_->rules.is_timeless();
@@ -156,7 +154,7 @@ admission circuit_shard::admit(circuit_entry& e, visit const& v)
     return answer;
 }
 
-void circuit_shard::settle(circuit_entry& e, grant pass, verdict what, visit const& v) noexcept
+void circuit_shard::settle(circuit_entry& e, grant const& pass, verdict what, visit const& v) noexcept
 {
     change(e, v,
            [&](policy::circuit_control circuit, time_point now) { return circuit.settle(pass, what, now); });

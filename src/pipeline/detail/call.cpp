@@ -106,8 +106,7 @@ bool call::watch(std::shared_ptr<attempt_base> running)
     running_ = std::move(running);
     way_.last_turn = false;
     supervised(true);
-    auto const is_limited = way_.until != never && !running_->finished();
-    if (is_limited && !arm_if_possible(way_.until) && !go_on_unlimited()) return false;
+    if (way_.until != never && !arm_if_possible(way_.until) && !go_on_unlimited()) return false;
     running_->waited_for_by(this);
     return true;
 }

@@ -7,10 +7,13 @@
 #include <keel/async/detail/result_slot.hpp>
 #include <keel/async/detail/runtime.hpp>
 #include <keel/async/detail/scope.hpp>
+#include <keel/async/detail/work.hpp>
 #include <keel/core/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
 
 #include <memory>
@@ -48,6 +51,9 @@ public:
 protected:
     bool begin(asio::cancellation_slot own) noexcept;
     void finish() noexcept { finished_ = true; }
+    /// The spawn itself still runs. Whatever ends in there would wait in the queue for its last step, and its
+    /// memory with it, unless the coroutine is resumed once before that.
+    bool is_being_spawned() const noexcept { return being_spawned_; }
 
     /// Spawns the body in the scope. Compiled once for all results: a spawn is a large template.
     static void spawn(std::shared_ptr<attempt_base> self, asio::awaitable<void> body);
@@ -60,6 +66,7 @@ private:
     parking* waiting_ = nullptr;
     bool finished_ = false;
     bool cancel_wanted_ = false;
+    bool being_spawned_ = true;
 };
 
 template <class T>
@@ -68,10 +75,10 @@ class attempt final : public attempt_base
 public:
     /// \param owned kept alive until the operation has ended
     static std::shared_ptr<attempt> start(asio::any_io_executor const& executor, call_context context,
-                                          asio::awaitable<T> work, std::shared_ptr<void const> owned)
+                                          work<T> what, std::shared_ptr<void const> owned)
     {
         auto self = std::allocate_shared<attempt>(pool_allocator<attempt>(), executor, std::move(context));
-        spawn(self, body({}, self, std::move(work), std::move(owned)));
+        spawn(self, body({}, self, std::move(what), std::move(owned)));
         return self;
     }
 
@@ -80,17 +87,17 @@ public:
     result_slot<T> result;
 
 private:
-    static asio::awaitable<void> body(own_frame, std::shared_ptr<attempt> self, asio::awaitable<T> work,
+    static asio::awaitable<void> body(own_frame, std::shared_ptr<attempt> self, work<T> what,
                                       [[maybe_unused]] std::shared_ptr<void const> owned)
     {
         auto const here = co_await ask_surroundings();
         if (self->begin(here.cancellation().slot())) {
             try {
                 if constexpr (std::is_void_v<T>) {
-                    co_await std::move(work);
+                    co_await what.begin();
                     self->result.value.emplace();
                 } else {
-                    self->result.value.emplace(co_await std::move(work));
+                    self->result.value.emplace(co_await what.begin());
                 }
             } catch (...) {
                 self->result.capture();
@@ -100,6 +107,7 @@ private:
         }
         self->finish();
         here.throw_if_cancelled(false); // or the spawn's own last step would throw
+        if (self->is_being_spawned()) co_await asio::dispatch(asio::deferred);
     }
 };
 

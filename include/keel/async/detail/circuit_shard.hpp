@@ -22,20 +22,25 @@
 
 namespace keel::detail {
 
-/// A circuit with the words of its window and its key behind it, in one block: for 100 outcomes 64 bytes and
-/// the key, which is what a look-up touches anyway. Everything but the key under the lock of its shard.
+/// A circuit with its key and the words of its window behind it, in one block: for 100 outcomes 64 bytes and
+/// the key, which is what a look-up touches anyway. The key comes first: where it lies does not depend on what
+/// is in the block, so that the processor fetches both at once. Everything but the key under the lock of its
+/// shard.
 struct circuit_entry
 {
     policy::circuit circuit;
     std::uint32_t uses = 0; ///< Permits and handles that are out.
     std::uint16_t key_size;
-    std::uint16_t window_words;
     time_point asked{};
 
-    policy::word* window() noexcept { return reinterpret_cast<policy::word*>(this + 1); }
-    std::string_view key() noexcept
+    std::string_view key() noexcept { return {reinterpret_cast<char const*>(this + 1), key_size}; }
+    policy::word* window() noexcept
     {
-        return {reinterpret_cast<char const*>(window() + window_words), key_size};
+        return reinterpret_cast<policy::word*>(this + 1) + words_for_key(key_size);
+    }
+    static constexpr std::size_t words_for_key(std::size_t size) noexcept
+    {
+        return (size + sizeof(policy::word) - 1) / sizeof(policy::word);
     }
 
     bool is_at_rest() const noexcept { return uses == 0 && circuit.state == circuit_state::closed; }
@@ -124,12 +129,12 @@ public:
 
     /// For handles, which have pinned the entry.
     admission admit(circuit_entry&, visit const&);
-    void settle(circuit_entry&, grant, verdict, visit const&) noexcept;
+    void settle(circuit_entry&, grant const&, verdict, visit const&) noexcept;
     void force(circuit_entry&, bool open, time_point now);
     void unpin(circuit_entry& e) noexcept { let_go(&e); }
 
     /// The call of a permit has ended.
-    void take_back(circuit_entry&, grant, verdict, moment&) noexcept;
+    void take_back(circuit_entry&, grant const&, verdict, moment&) noexcept;
 
     /// Of the next `most` entries at rest that are idle for long enough. \returns how many went
     std::size_t drop_idle(time_point now, std::size_t most);

@@ -51,14 +51,6 @@ public:
     chance draw();
     void seed(std::uint64_t);
 
-    /// Counts operations that ended without suspending. True for every sixteenth: each leaves a finished
-    /// spawn in the context's queue, and a loop over such calls must let the queue run before it outgrows all
-    /// bounds.
-    bool queue_should_run() noexcept
-    {
-        return (ready_ends_.fetch_add(1, std::memory_order_relaxed) + 1) % 16 == 0;
-    }
-
     /// The context is being destroyed.
     bool is_going_away() const noexcept { return down_; }
 
@@ -103,7 +95,6 @@ private:
     bool continuing_ = false; ///< A post that continues the woken, and throws that, is on its way.
     reserved_block for_continuing_;
     bool down_ = false; ///< Set by the thread that destroys the context.
-    std::atomic<std::uint32_t> ready_ends_{0};
 };
 
 } // namespace keel::detail

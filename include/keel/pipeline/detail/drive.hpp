@@ -62,32 +62,25 @@ void report_end(call& c, std::optional<value_of<T>> const& value)
 
 /// Starts the operation on another executor, if that has a place for it.
 template <class T, class Operation>
-std::optional<asio::awaitable<T>> send(call& c, run_on const& where, Operation& operation)
+std::optional<work<T>> send(call& c, run_on const& where, Operation& operation)
 {
     auto what = std::make_shared<errand_of<T, Operation>>(c.belongings(), operation, c.describe_attempt());
-    std::optional<asio::awaitable<T>> work;
     auto const refused = where.start(what);
-    if (!refused.failed())
-        work.emplace(await_errand<T>(std::move(what)));
-    else if (refused == errc::queue_full)
-        c.turned_away(errc::queue_full);
-    else
-        throw boost::system::system_error(refused);
-    return work;
+    if (!refused.failed()) return await_errand<T>(std::move(what));
+    if (refused != errc::queue_full) throw boost::system::system_error(refused);
+    c.turned_away(errc::queue_full);
+    return std::nullopt;
 }
 
-/// Starts the operation, or the fallback in its place. What that throws is its result.
+/// Makes the operation ready to be awaited, or the fallback in its place. What that throws is its result.
 template <class T, class Operation>
-std::optional<asio::awaitable<T>> begin(call& c, Operation& in_frame,
-                                        std::optional<value_of<T>>& value) noexcept
+std::optional<work<T>> begin(call& c, Operation& in_frame, std::optional<value_of<T>>& value) noexcept
 {
     try {
         if (auto const* with = c.answering()) return answer<T>(*with, c.what_failed(), value);
         auto* const kept = static_cast<Operation*>(c.kept());
         if (auto const& other = c.made_of().runs) return send<T>(c, other->where, *kept);
-        std::optional<asio::awaitable<T>> work;
-        work.emplace(kept ? (*kept)() : in_frame());
-        return work;
+        return work<T>::by(kept ? *kept : in_frame);
     } catch (...) {
         c.why() = current_failure();
         return std::nullopt;
@@ -102,16 +95,15 @@ inline bool is_cancelled(asio::cancellation_state const& state)
 /// Runs the work in a scope of its own and waits for it, or for the deadline. False: it has not ended, and
 /// goes on without us.
 template <class T>
-asio::awaitable<bool> supervise(own_frame, call& c, asio::awaitable<T> work,
-                                std::optional<value_of<T>>& value, asio::cancellation_state state)
+asio::awaitable<bool> supervise(own_frame, call& c, work<T> what, std::optional<value_of<T>>& value,
+                                asio::cancellation_state state)
 {
     c.listen(state.slot());
     auto luggage = c.luggage();
-    auto running = attempt<T>::start(c.executor(), c.describe_attempt(), std::move(work), c.belongings());
+    auto running = attempt<T>::start(c.executor(), c.describe_attempt(), std::move(what), c.belongings());
     running->luggage = std::move(luggage);
     if (is_cancelled(state)) running->cancel();
-    auto const must_wait = !running->finished() || c.context().queue_should_run();
-    if (must_wait && c.watch(running))
+    if (!running->finished() && c.watch(running))
         co_await c.async_park(asio::deferred);
     else
         c.stop_listening();
@@ -223,10 +215,10 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
     auto& c = *whole;
     while (to_do != call::action::finish) {
         if (to_do != call::action::park) value.reset(); // a pause may end with the last attempt's value
-        std::optional<asio::awaitable<T>> work;         // unless it is the operation in this frame
+        std::optional<work<T>> what;                    // unless it is the operation in this frame
         if (to_do == call::action::start || to_do == call::action::supervise) {
-            work = begin<T>(c, operation, value);
-            if (!work) {
+            what = begin<T>(c, operation, value);
+            if (!what) {
                 c.now_is_later();
                 if (c.is_running()) report_end<T>(c, value);
                 to_do = c.next(here.cancellation());
@@ -237,14 +229,14 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
             try {
                 c.going_in();
                 if constexpr (std::is_void_v<T>) {
-                    if (work)
-                        co_await *std::move(work);
+                    if (what)
+                        co_await what->begin();
                     else
                         co_await operation();
                     value.emplace();
                 } else {
-                    if (work)
-                        value.emplace(co_await *std::move(work));
+                    if (what)
+                        value.emplace(co_await what->begin());
                     else
                         value.emplace(co_await operation());
                 }
@@ -260,8 +252,8 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
         here.throw_if_cancelled(false);
         auto ended = false;
         try {
-            if (work) {
-                auto waiting = supervise<T>({}, c, *std::move(work), value, here.cancellation());
+            if (what) {
+                auto waiting = supervise<T>({}, c, *std::move(what), value, here.cancellation());
                 ended = co_await std::move(waiting);
             } else {
                 c.listen_while_parked(here.cancellation().slot());
