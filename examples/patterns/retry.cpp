@@ -36,6 +36,12 @@ asio::awaitable<void> example()
     std::cout << end.value() << ", after " << end.attempts() << " attempts\n";
     check(end.attempts() == 3, "it fails twice");
 
+    // [earlier]
+    for (auto const& attempt : end.report().earlier)
+        std::cout << attempt.why.code.message() << ", again after " << attempt.pause / 1ms << " ms\n";
+    // [/earlier]
+    check(end.report().earlier.size() == 2, "both are listed");
+
     auto const executor = co_await asio::this_coro::executor;
     auto const left = budget.snapshot(keel::now(executor)).available;
     std::cout << left << " retries are left in the budget\n";

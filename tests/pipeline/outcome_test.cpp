@@ -87,4 +87,68 @@ TEST(why, says_that_a_function_of_the_users_threw)
               "A function given to the pipeline failed with \"odd\" after one attempt.");
 }
 
+TEST(earlier_attempts, are_listed_with_what_became_of_each)
+{
+    simulation world;
+    auto const began = world.clock().now();
+    pipeline const p{retry{retry_every(100ms, 4)}, timeout{{.limit = 1s}}};
+    scripted<int> op;
+    op.takes(5ms).fails(asio::error::connection_refused).hangs().throws(std::logic_error("odd")).returns(1);
+
+    auto const end = world.run(p.run(op));
+
+    EXPECT_TRUE(end.ok());
+    auto const& earlier = end.report().earlier;
+    ASSERT_EQ(earlier.size(), 3U);
+    EXPECT_EQ(earlier[0].why.code, asio::error::connection_refused);
+    EXPECT_EQ(earlier[0].ended_by, ended_by::operation);
+    EXPECT_EQ(earlier[0].verdict, verdict::failure);
+    EXPECT_EQ(earlier[0].ended, began + 5ms);
+    EXPECT_EQ(earlier[0].pause, 100ms);
+    EXPECT_EQ(earlier[1].why.code, errc::timed_out);
+    EXPECT_EQ(earlier[1].ended_by, ended_by::timeout);
+    EXPECT_EQ(earlier[1].ended, began + 1105ms);
+    EXPECT_THROW(std::rethrow_exception(earlier[2].why.exception), std::logic_error);
+}
+
+TEST(earlier_attempts, are_none_of_a_call_that_ends_with_its_first)
+{
+    simulation world;
+    auto const of = [&](pipeline const& p, scripted<int> const& op) {
+        return world.run(p.run(op)).report().earlier.size();
+    };
+    EXPECT_EQ(of(pipeline{}, scripted<int>().fails(reset())), 0U);
+    EXPECT_EQ(of(pipeline{retry{}}, scripted<int>().returns(1)), 0U);
+    EXPECT_EQ(of(pipeline{retry{retry_every(1ms, 1)}}, scripted<int>().fails(reset())), 0U);
+}
+
+TEST(earlier_attempts, have_what_a_fallback_stands_in_for)
+{
+    simulation world;
+    bulkhead const full{{.max_concurrent = 1}};
+    auto const held = full.try_acquire(world.clock().now());
+    pipeline const p{fallback(7), full};
+
+    auto const end = world.run(p.run(scripted<int>().returns(1)));
+
+    EXPECT_EQ(end.value(), 7);
+    ASSERT_EQ(end.report().earlier.size(), 1U);
+    EXPECT_EQ(end.report().earlier[0].why.code, errc::bulkhead_full);
+    EXPECT_EQ(end.report().earlier[0].ended_by, ended_by::rejection);
+}
+
+TEST(earlier_attempts, are_the_last_64_of_a_call_that_is_tried_for_long)
+{
+    simulation world;
+    auto const began = world.clock().now();
+    pipeline const p{retry{retry_every(1s, 100), no_retry_budget}};
+
+    auto const end = world.run(p.run(scripted<int>().fails(reset())));
+
+    EXPECT_EQ(end.attempts(), 100U);
+    ASSERT_EQ(end.report().earlier.size(), 64U);
+    EXPECT_EQ(end.report().earlier.front().ended, began + 35s);
+    EXPECT_EQ(end.report().earlier.back().ended, began + 98s);
+}
+
 } // namespace

@@ -180,6 +180,9 @@ void book::call_reported(std::uint32_t call, seen_end const& seen)
     require(record.reports == 1, call, "ended twice");
     require_ended(record, call);
     require(seen.attempts == record.started, call, "counts other attempts than were made");
+    require(seen.earlier.size() + 1 >= seen.attempts, call, "does not list all attempts before the last");
+    for (auto const& error : seen.earlier)
+        require(!is_simulated(error) || is_of(error, call), call, "lists the error of another call");
     check_who_ended(record, through, call, seen);
     check_result_kept(record, through, call, seen);
     check_in_time(record, through, call);

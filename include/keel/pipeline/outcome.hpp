@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace keel {
 namespace detail {
@@ -65,6 +66,16 @@ private:
     std::string_view name_;
 };
 
+/// A try of the call that was not its end: another followed, or a fallback's answer.
+struct earlier_attempt
+{
+    failure why;               ///< What went wrong. No error: only a judge was not content with the value.
+    keel::ended_by ended_by{}; ///< As that of a call. A rejection has not run the operation.
+    keel::verdict verdict{};   ///< What the policies made of it.
+    time_point ended{};
+    duration pause{}; ///< How long the call was to wait before it went on.
+};
+
 /// How a call went, apart from its result.
 struct call_report
 {
@@ -77,6 +88,9 @@ struct call_report
     retry_stop stopped = retry_stop::none;
     /// The `name` of the policy that ended the call; empty when the operation or the caller did.
     policy_name policy{};
+    /// What came before the end, oldest first. Of very long calls only the last 64 tries; none of those for
+    /// which there was no memory.
+    std::vector<earlier_attempt> earlier{};
 };
 
 /// The end of a call in one sentence, for logs and people. Never for code: the words may change.

@@ -4,9 +4,17 @@
 
 #include <keel/async/detail/hand_over.hpp>
 
+#include <cstddef>
+#include <new>
 #include <utility>
 
 namespace keel::detail {
+namespace {
+
+// Some calls are tried for ever.
+constexpr std::size_t most_remembered = 64;
+
+} // namespace
 
 /// What the step we are at makes of the attempt's result by rules of its own, if it has any.
 judgement const* call::own_meaning() const noexcept
@@ -109,7 +117,22 @@ call::action call::retry_after_failure(retry_step const& step, retry_held& own)
 }
 
 /// Waits even for no time: others must have their turn.
-call::action call::pause(duration length) { return park(stage::pausing, saturating_add(way_.now(), length)); }
+call::action call::pause(duration length)
+{
+    remember_attempt(length);
+    return park(stage::pausing, saturating_add(way_.now(), length));
+}
+
+void call::remember_attempt(duration pause) noexcept
+{
+    if (!remembers_) return;
+    try {
+        auto& all = report_.earlier;
+        if (all.size() == most_remembered) all.erase(all.begin());
+        all.push_back({failure_, report_.ended_by, report_.verdict, way_.now(), pause});
+    } catch (std::bad_alloc const&) { // the call is worth more than its story
+    }
+}
 
 call::action call::stop_retrying(retry_step const& step, retry_stop why)
 {
@@ -154,6 +177,7 @@ inline call::action call::leave(fallback_step const& step)
     }
     if (!chosen) return action::go_on;
     if (sink()) telemetry::emit(sink(), telemetry::fell_back{origin(way_.index), failure_.code});
+    remember_attempt(duration::zero());
     answering_ = step.state->alternatives[*chosen].get();
     if (plan_.may_abandon) rare().failed = std::make_shared<failure const>(failure_);
     return run_operation();

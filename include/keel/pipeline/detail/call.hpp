@@ -130,6 +130,8 @@ public:
     /// What went wrong: with the attempt that has just ended, and when finished, with the call.
     failure& why() noexcept { return failure_; }
     failure const& why() const noexcept { return failure_; }
+    /// Somebody wants to hear of each try. Before the first has ended.
+    void remember_attempts() noexcept { remembers_ = true; }
     /// How it went, but for the name of the policy.
     call_report& report() noexcept { return report_; }
     /// Whether a policy ended the call, whose name is to be told.
@@ -205,6 +207,7 @@ private:
     bool is_retryable(retry_options const&);
     std::optional<duration> hint();
     action pause(duration);
+    void remember_attempt(duration pause) noexcept;
     action retry_after_failure(retry_step const&, retry_held&);
     action stop_retrying(retry_step const&, retry_stop why);
     void close(retry_step const& step, retry_held& own) noexcept
@@ -285,6 +288,7 @@ private:
     bool has_value_ = false;
     bool called_off_ = false; ///< By a graceful stop, and so counted as cancelled.
     bool waking_ = false;
+    bool remembers_ = false;
 
     std::optional<retry_held> retry_; ///< The first.
 };

@@ -162,6 +162,15 @@ bool is_success(std::optional<value_of<T>> const& value) noexcept
     return true;
 }
 
+/// From here on a call goes on from where the passage stands.
+template <class Edge>
+std::unique_ptr<call> go_on_as_call(passage& way, call::from where)
+{
+    auto whole = std::make_unique<call>(way, where);
+    if (Edge::tells_story) whole->remember_attempts();
+    return whole;
+}
+
 /// The one coroutine of a call.
 ///
 /// User code may run between any two lines of it (an operation's first steps, sinks, predicates) and cancel
@@ -191,7 +200,7 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
         } catch (...) {
             value.reset();
             way.end_in_place(here.cancellation()); // first, for there may be no memory for a call
-            whole = std::make_unique<call>(way, call::from::end_of_operation);
+            whole = go_on_as_call<Edge>(way, call::from::end_of_operation);
             whole->why() = current_failure();
         }
         if (is_success<T>(value)) {
@@ -200,14 +209,14 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
         }
         if (!whole) {
             way.end_in_place(here.cancellation());
-            whole = std::make_unique<call>(way, call::from::end_of_operation);
+            whole = go_on_as_call<Edge>(way, call::from::end_of_operation);
         }
         report_end<T>(*whole, value);
         to_do = whole->next(here.cancellation());
     } else if (way.is() == passage::answer::refused) {
         co_return Edge::template refuse<T>(way);
     } else {
-        whole = std::make_unique<call>(way, call::from::way_in);
+        whole = go_on_as_call<Edge>(way, call::from::way_in);
         if (!way.made_of.is_plain()) prepare<T>(*whole, operation);
         to_do = whole->next(here.cancellation());
     }

@@ -21,6 +21,7 @@ struct as_result
 {
     template <class T>
     using type = T;
+    static constexpr bool tells_story = false;
 
     template <class T>
     static T deliver(call& c, std::optional<value_of<T>>& value)
@@ -62,6 +63,7 @@ struct as_outcome
 {
     template <class T>
     using type = outcome<T>;
+    static constexpr bool tells_story = true;
 
     /// Becomes the outcome where the coroutine's result is kept, and not in its frame before.
     template <class T>
