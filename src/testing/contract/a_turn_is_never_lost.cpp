@@ -6,7 +6,7 @@ namespace keel::testing::detail {
 void a_turn_is_never_lost(trial const& t)
 {
     for (auto const handed_first : {true, false}) {
-        scene s(t.make);
+        scene s(t);
         auto const queue = fill_and_queue(s, 2);
         if (queue.size() < 2) does_not_apply("only one call can wait");
         if (s.held() == 0) does_not_apply("nobody is queued behind somebody: turns come with time");

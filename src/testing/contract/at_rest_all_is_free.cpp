@@ -5,16 +5,16 @@ namespace keel::testing::detail {
 
 void at_rest_all_is_free(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     auto const memory = s.memory();
     auto const granted = s.fill() ? s.held() : 0;
 
-    scene busy(t.make);
+    scene busy(t);
     busy.busy_day();
     busy.require_rest("after a busy day");
     require(busy.alone().orphans() == 0, "an operation was left behind");
 
-    scene calm(t.make);
+    scene calm(t);
     auto const untouched = calm.in_use();
     require(untouched == 0, "a policy that was never used has " + std::to_string(untouched) + " in use");
     scripted<int> fails;

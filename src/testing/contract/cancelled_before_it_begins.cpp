@@ -33,13 +33,13 @@ asio::awaitable<void> call_when_cancelled(pipeline through, scripted<int> op,
 
 void cancelled_before_it_begins(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     auto const memory = s.memory();
     scripted<int> op;
     op.returns(1);
     auto const note = std::make_shared<late_start>();
     asio::cancellation_signal signal;
-    asio::co_spawn(s.world().context(), call_when_cancelled(s.alone(), op, note, 4),
+    asio::co_spawn(s.world().context(), s.placed(call_when_cancelled(s.alone(), op, note, 4)),
                    asio::bind_cancellation_slot(signal.slot(), [](std::exception_ptr) {}));
     s.world().context().restart();
     while (!note->waits) s.world().context().poll_one();

@@ -16,7 +16,7 @@ constexpr auto most_points = 24;
 /// Cancels a call after it has gone this many steps. False: it had ended before.
 bool cancel_at(trial const& t, scripted<int> op, int steps, how way, bool behind_others)
 {
-    scene s(t.make);
+    scene s(t);
     if (behind_others && !s.fill()) return false;
     auto const call = s.start(op);
     for (auto i = 0; i < steps && !s.done(call); ++i) s.step();

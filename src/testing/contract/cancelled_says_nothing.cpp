@@ -7,7 +7,7 @@ using namespace std::chrono_literals;
 
 void cancelled_says_nothing(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     if (!s.it().memory) does_not_apply("it remembers nothing of calls that have ended");
     if (s.it().spends) does_not_apply("a permit is spent by being granted, whatever becomes of the call");
     scripted<int> warm;

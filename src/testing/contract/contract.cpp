@@ -22,11 +22,8 @@ std::string_view cause(std::string_view name, std::vector<finding> const& so_far
     return {};
 }
 
-finding judge(law const& l, detail::trial const& with, std::vector<finding> const& so_far)
+finding judge(law const& l, detail::trial const& with)
 {
-    if (auto const found = cause(l.name, so_far); !found.empty())
-        return {l.name, l.says, law_state::not_applicable,
-                "not checked: " + std::string(found) + " is broken"};
     try {
         l.check(with);
     } catch (detail::breach const& b) {
@@ -37,6 +34,17 @@ finding judge(law const& l, detail::trial const& with, std::vector<finding> cons
         return {l.name, l.says, law_state::not_applicable, e.what()};
     }
     return {l.name, l.says, law_state::held, {}};
+}
+
+/// What is found where calls come from plain coroutines, unless only those from scopes break the law.
+finding judge_everywhere(law const& l, make_subject const& make, duration patience)
+{
+    auto plain = judge(l, {make, patience, detail::place::coroutine});
+    if (plain.state == law_state::broken) return plain;
+    auto scoped = judge(l, {make, patience, detail::place::scope});
+    if (scoped.state != law_state::broken) return plain;
+    scoped.why = "in a scope: " + scoped.why;
+    return scoped;
 }
 
 } // namespace
@@ -74,7 +82,13 @@ std::ostream& operator<<(std::ostream& out, contract_report const& r)
 contract_report policy_contract::check() const
 {
     std::vector<finding> all;
-    for (auto const& l : detail::all_laws()) all.push_back(judge(l, {make_, patience_}, all));
+    for (auto const& l : detail::all_laws()) {
+        if (auto const found = cause(l.name, all); !found.empty())
+            all.push_back({l.name, l.says, law_state::not_applicable,
+                           "not checked: " + std::string(found) + " is broken"});
+        else
+            all.push_back(judge_everywhere(l, make_, patience_));
+    }
     return {policy_, std::move(all)};
 }
 

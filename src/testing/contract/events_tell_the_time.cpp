@@ -5,7 +5,7 @@ namespace keel::testing::detail {
 
 void events_tell_the_time(trial const& t)
 {
-    scene s(t.make, scene::observer::story);
+    scene s(t, scene::observer::story);
     s.busy_day();
     s.closing_time();
     if (s.story()->times.empty()) does_not_apply("nothing is reported of it");

@@ -5,7 +5,7 @@ namespace keel::testing::detail {
 
 void every_call_ends_once(trial const& t)
 {
-    scene s(t.make, scene::observer::story);
+    scene s(t, scene::observer::story);
     s.calm_day();
     s.closing_time();
     std::size_t refused = 0;

@@ -10,7 +10,7 @@ namespace {
 /// A permit of a time that does not count any more is settled: nothing is remembered of it.
 void news_from_before(trial const& t, verdict late)
 {
-    scene s(t.make);
+    scene s(t);
     if (!s.it().begin_anew || !s.as_gate()) return;
     moment now(s.around().now());
     auto const answer = s.as_gate()->admit({.now = now});
@@ -26,7 +26,7 @@ void news_from_before(trial const& t, verdict late)
 /// An operation that was left behind ends at last.
 void an_orphan(trial const& t, bool returns)
 {
-    scene s(t.make);
+    scene s(t);
     scripted<int> op;
     op.takes(50ms).ignoring_cancellation();
     if (returns)

@@ -1,18 +1,11 @@
 #pragma once
 
-#include <keel/testing/contract.hpp>
+#include "trial.hpp"
 
 #include <string_view>
 #include <vector>
 
 namespace keel::testing::detail {
-
-/// What a law is checked with.
-struct trial
-{
-    make_subject const& make;
-    duration patience;
-};
 
 /// Returns when the law is held. \throws breach, exemption
 using law_check = void (*)(trial const&);

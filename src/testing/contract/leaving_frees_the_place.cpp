@@ -30,7 +30,7 @@ void require_order(scene& s, std::vector<std::size_t> const& expected)
 
 void one_is_cancelled(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     auto left = fill_and_queue(s);
     auto const leaver = left[left.size() / 2];
     auto const before = s.waiting();
@@ -54,7 +54,7 @@ void one_is_cancelled(trial const& t)
 
 void one_runs_out_of_time(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     auto left = fill_and_queue(s, 2);
     scripted<int> op;
     op.takes(1ms).returns(1);

@@ -11,7 +11,7 @@ constexpr auto limit = 25ms;
 
 void one(trial const& t, scripted<int> const& op, bool behind_others, bool own_limit)
 {
-    scene s(t.make);
+    scene s(t);
     if (behind_others && !s.fill()) return;
     auto const begin = s.elapsed();
     auto const call = own_limit ? s.start(op, s.alone(), overrides().limit(limit))

@@ -6,7 +6,7 @@ namespace {
 
 std::vector<std::string> ends(trial const& t, scene::observer who)
 {
-    scene s(t.make, who);
+    scene s(t, who);
     s.busy_day();
     s.closing_time();
     return s.tell_ends();
@@ -18,7 +18,7 @@ void looking_changes_nothing(trial const& t)
 {
     require(ends(t, scene::observer::story) == ends(t, scene::observer::nobody),
             "calls went another way because somebody heard of them");
-    scene watched(t.make);
+    scene watched(t);
     if (!watched.it().in_use && !watched.it().waiting && !watched.it().memory)
         does_not_apply("it tells nothing of itself");
     watched.busy_day([&] {
@@ -26,7 +26,7 @@ void looking_changes_nothing(trial const& t)
         (void)watched.waiting();
         (void)watched.memory();
     });
-    scene alone(t.make);
+    scene alone(t);
     alone.busy_day();
     require(watched.tell() == alone.tell(), "calls went another way because somebody looked");
 }

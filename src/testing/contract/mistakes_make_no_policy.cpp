@@ -7,7 +7,7 @@ namespace keel::testing::detail {
 
 void mistakes_make_no_policy(trial const& t)
 {
-    scene const s(t.make);
+    scene const s(t);
     if (s.it().mistakes.empty()) does_not_apply("it has no options that could be wrong");
     for (auto const& wrong : s.it().mistakes) {
         std::string said;

@@ -41,18 +41,18 @@ ending end_of(outcome<int> const& o, scene const& s, duration begin, scripted<in
 
 ending flat(trial const& t, any_part const& outside, scripted<int> const& op)
 {
-    scene s(t.make);
+    scene s(t);
     auto const begin = s.elapsed();
     auto const all = s.with({outside});
-    return end_of(s.world().run(all.run(run, op)), s, begin, op);
+    return end_of(s.run(all.run(run, op)), s, begin, op);
 }
 
 ending nested(trial const& t, any_part const& outside, scripted<int> const& op)
 {
-    scene s(t.make);
+    scene s(t);
     auto const begin = s.elapsed();
     pipeline const outer(pipeline_options{}, std::vector<any_part>{outside});
-    return end_of(s.world().run(outer.run(run_inside, s.alone(), op)), s, begin, op);
+    return end_of(s.run(outer.run(run_inside, s.alone(), op)), s, begin, op);
 }
 
 using script = scripted<int> (*)();
@@ -91,7 +91,7 @@ void nesting_changes_nothing(trial const& t)
 {
     // Without jitter, so that the draws are the same wherever they are made.
     retry const twice{{.max_attempts = 2, .backoff = constant{.base = 1ms}}, no_retry_budget};
-    auto const replaces_failures = scene(t.make).it().replaces_failures;
+    auto const replaces_failures = scene(t).it().replaces_failures;
     for (any_part const& outside : {any_part(timeout{{.limit = 20ms}}), any_part(twice)}) {
         for (script const make : {returns, fails, fails_once, hangs}) {
             auto const is_retry = std::holds_alternative<retry>(outside);

@@ -25,7 +25,7 @@ void require_quiet(scene const& s, std::size_t call, std::string const& when)
 
 void nothing_is_left_running(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     if (s.it().abandons) does_not_apply("it leaves operations behind, as it was told to");
     timeout const short_limit{{.limit = 10ms}};
 

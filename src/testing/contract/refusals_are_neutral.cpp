@@ -5,7 +5,7 @@ namespace keel::testing::detail {
 
 void refusals_are_neutral(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     if (!s.it().refuse) does_not_apply("it never refuses");
     s.it().refuse();
     circuit_breaker_options sensitive;

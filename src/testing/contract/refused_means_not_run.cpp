@@ -5,7 +5,7 @@ namespace keel::testing::detail {
 
 void refused_means_not_run(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     if (!s.it().refuse) does_not_apply("it never refuses");
     s.it().refuse();
     auto const memory = s.memory();

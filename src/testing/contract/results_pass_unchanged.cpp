@@ -24,31 +24,31 @@ struct users_exception
 template <class T>
 outcome<T> put_through(scene& s, scripted<T> const& op)
 {
-    return s.world().run(s.alone().run(run<T>, op));
+    return s.run(s.alone().run(run<T>, op));
 }
 
 /// ... and as what its own type is.
 template <class T>
 T put_through_bare(scene& s, scripted<T> const& op)
 {
-    return s.world().run(s.alone()(run<T>, op));
+    return s.run(s.alone()(run<T>, op));
 }
 
 void values(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     scripted<int> number;
     number.returns(42);
     auto const plain = put_through(s, number);
     require(plain.ok() && plain.value() == 42, "an operation returned 42, and something else came");
 
     if (s.it().only_int) return;
-    scene for_nothing(t.make);
+    scene for_nothing(t);
     scripted<void> nothing;
     nothing.returns();
     require(put_through(for_nothing, nothing).ok(), "an operation that returns nothing did not succeed");
 
-    scene for_unique(t.make);
+    scene for_unique(t);
     auto* address = static_cast<int*>(nullptr);
     scripted<std::unique_ptr<int>> unique;
     unique.makes([&address] {
@@ -59,7 +59,7 @@ void values(trial const& t)
     auto const moved = put_through_bare(for_unique, unique);
     require(moved && moved.get() == address, "what can only be moved did not come as the same object");
 
-    scene for_result(t.make);
+    scene for_result(t);
     using result = boost::system::result<int, error_code>;
     scripted<result> good;
     good.returns(result(42));
@@ -68,7 +68,7 @@ void values(trial const& t)
 
 void errors(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     if (s.it().replaces_failures) return;
 
     scripted<int> fails;
@@ -78,14 +78,14 @@ void errors(trial const& t)
             "the operation failed with " + quoted(some_error().message()) + ", and " +
                 quoted(failed.error().message()) + " came");
 
-    scene for_thrown(t.make);
+    scene for_thrown(t);
     auto const thrown = std::make_exception_ptr(users_exception{7});
     scripted<int> throws;
     throws.makes([thrown]() -> int { std::rethrow_exception(thrown); });
     require(put_through(for_thrown, throws).exception() == thrown,
             "an exception of the operation did not come as the same object");
 
-    scene for_bare(t.make);
+    scene for_bare(t);
     auto same = false;
     try {
         put_through_bare(for_bare, throws);
@@ -95,7 +95,7 @@ void errors(trial const& t)
     require(same, "an exception of the operation was not thrown as the same object");
 
     if (s.it().only_int) return;
-    scene for_result(t.make);
+    scene for_result(t);
     using result = boost::system::result<int, error_code>;
     scripted<result> bad;
     bad.returns(result(some_error()));
@@ -103,7 +103,7 @@ void errors(trial const& t)
     require(carried.has_error() && carried.error() == some_error(),
             "an error that a result carries came as another");
 
-    scene for_tuple(t.make);
+    scene for_tuple(t);
     using tuple = std::tuple<error_code, int>;
     scripted<tuple> both;
     both.returns(tuple(some_error(), 5));

@@ -29,7 +29,7 @@ scripted<int> one_that_returns()
 
 void the_operation(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     auto const call = s.start(one_that_returns());
     s.finish();
     require_by(s, call, ended_by::operation, "the operation returned");
@@ -37,7 +37,7 @@ void the_operation(trial const& t)
 
 void a_timeout(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     timeout const limit{{.name = "limit of the contract", .limit = 5ms}};
     auto const call = s.start(one_that_hangs(), s.with({limit}));
     s.advance(5ms);
@@ -49,7 +49,7 @@ void a_timeout(trial const& t)
 
 void a_deadline(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     auto const call = s.start(one_that_hangs(), s.alone(), overrides().limit(5ms));
     s.advance(5ms);
     require_by(s, call, ended_by::deadline, "the call's own limit passed");
@@ -57,7 +57,7 @@ void a_deadline(trial const& t)
 
 void the_caller(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     auto const call = s.start(one_that_hangs());
     s.cancel(call);
     s.settle();
@@ -66,7 +66,7 @@ void the_caller(trial const& t)
 
 void a_refusal(trial const& t)
 {
-    scene s(t.make);
+    scene s(t);
     if (!s.it().refuse) return;
     s.it().refuse();
     auto const call = s.start(one_that_returns());

@@ -4,6 +4,7 @@
 #include <keel/telemetry/line.hpp>
 
 #include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
 
@@ -118,10 +119,11 @@ void story_sink::note(telemetry::event const& e, told& of)
     if (attempt && attempt->attempt != ++of.attempts) of.in_order = false;
 }
 
-scene::scene(make_subject const& make, observer who)
-    : world_(std::make_unique<simulation>()),
+scene::scene(trial const& t, observer who)
+    : from_(t.from),
+      world_(std::make_unique<simulation>()),
       around_(*world_),
-      subject_(make(around_)),
+      subject_(t.make(around_)),
       name_(name_of(subject_.policy)),
       gate_(gate_of(subject_.policy)),
       hears_(who == observer::story ? sink_ : nullptr),
@@ -145,8 +147,17 @@ std::size_t scene::start(scripted<int> const& op, pipeline const& p, overrides w
     notes->started = started_;
     notes_.push_back(notes);
     wanted.operation(std::to_string(notes->number));
-    handles_.push_back(world_->start(make_call(p.with(std::move(wanted)), notes, around_)));
+    handles_.push_back(world_->start(placed(make_call(p.with(std::move(wanted)), notes, around_))));
     return notes->number;
+}
+
+/// In a scope that is cancelled as this coroutine is.
+asio::awaitable<void> scene::in_a_scope(asio::awaitable<void> work)
+{
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    auto const executor = co_await asio::this_coro::executor;
+    auto running = keel::co_spawn(executor, std::move(work), asio::deferred);
+    co_await std::move(running);
 }
 
 void scene::step()

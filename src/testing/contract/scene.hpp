@@ -1,5 +1,8 @@
 #pragma once
 
+#include "trial.hpp"
+
+#include <keel/async/co_spawn.hpp>
 #include <keel/pipeline/pipeline.hpp>
 #include <keel/telemetry/sink.hpp>
 #include <keel/testing/contract.hpp>
@@ -17,6 +20,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -108,7 +112,7 @@ public:
         story, ///< `story`, of everything.
     };
 
-    explicit scene(make_subject const&, observer = observer::nobody);
+    explicit scene(trial const&, observer = observer::nobody);
     scene(scene const&) = delete;
     scene& operator=(scene const&) = delete;
     ~scene() { around_.end_world(); }
@@ -127,6 +131,20 @@ public:
 
     std::size_t start(scripted<int> const& op) { return start(op, alone_); }
     std::size_t start(scripted<int> const& op, pipeline const& p, overrides wanted = overrides());
+    /// Runs a call of one's own to its end, and returns or throws what it does.
+    template <class T>
+    T run(asio::awaitable<T> call)
+    {
+        std::optional<std::conditional_t<std::is_void_v<T>, bool, T>> end;
+        world_->run(placed(kept(std::move(call), end)));
+        if constexpr (!std::is_void_v<T>) return *std::move(end);
+    }
+    /// The work as this scene has calls made.
+    asio::awaitable<void> placed(asio::awaitable<void> work) const
+    {
+        return from_ == place::scope ? in_a_scope(std::move(work)) : std::move(work);
+    }
+
     void cancel(std::size_t number, asio::cancellation_type how = asio::cancellation_type::terminal)
     {
         handles_[number].cancel(how);
@@ -175,6 +193,17 @@ public:
 private:
     void day(bool busy, std::function<void()> const& between);
 
+    static asio::awaitable<void> in_a_scope(asio::awaitable<void> work);
+    template <class T, class End>
+    static asio::awaitable<void> kept(asio::awaitable<T> call, End& end)
+    {
+        if constexpr (std::is_void_v<T>)
+            co_await std::move(call);
+        else
+            end.emplace(co_await std::move(call));
+    }
+
+    place from_;
     std::unique_ptr<simulation> world_;
     surroundings around_;
     subject subject_;

@@ -9,7 +9,7 @@ namespace {
 
 void end_with(trial const& t, scripted<int> const& op, bool behind_others, duration after)
 {
-    scene s(t.make);
+    scene s(t);
     if (behind_others && !s.fill()) return;
     for (auto i = 0; i < 3; ++i) s.start(op);
     s.start(op, s.with({timeout{{.limit = 1h}}}));

@@ -8,7 +8,7 @@ namespace {
 
 std::vector<std::string> story(trial const& t)
 {
-    scene s(t.make, scene::observer::story);
+    scene s(t, scene::observer::story);
     s.busy_day();
     s.closing_time();
     return s.tell();

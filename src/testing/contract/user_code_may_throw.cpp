@@ -16,7 +16,7 @@ enum class who : std::uint8_t
 
 struct day
 {
-    explicit day(trial const& t, who throws) : s(t.make, scene::observer::story)
+    explicit day(trial const& t, who throws) : s(t, scene::observer::story)
     {
         s.around().when_user_code_runs([this, throws] {
             ++calls;

@@ -81,7 +81,7 @@ private:
 
 void user_code_runs_unlocked(trial const& t)
 {
-    scene s(t.make, scene::observer::story);
+    scene s(t, scene::observer::story);
     if (!s.as_gate() && !loop_of(s.it().policy) && !s.it().in_use && !s.it().memory)
         does_not_apply("its calls share nothing that a lock could guard");
     questions q(s, t.patience);

@@ -57,7 +57,7 @@ void waiters_are_told_once(trial const& t)
 {
     // Made first, so that they outlive the gate.
     std::array<watcher, 4> w;
-    scene s(t.make);
+    scene s(t);
     if (!s.as_gate()) does_not_apply("a loop has no queue");
     if (!s.fill()) does_not_apply("nobody waits: it lets every call in");
 
