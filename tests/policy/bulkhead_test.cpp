@@ -138,6 +138,17 @@ TEST(bulkhead, waiters_leave_in_the_order_in_which_they_came)
     EXPECT_EQ(served, (row{&all[0], &all[1], &all[3], &all[4]}));
 }
 
+TEST(bulkhead, a_waiter_that_has_held_a_permit_of_another_gate_gets_a_fresh_one)
+{
+    bulkhead b({.max_concurrent = 1, .max_queue = 1});
+    waiter w;
+    w.pass = {.generation = 7, .at = at(5s), .weight = 3};
+    ask(b);
+    ask(b, w);
+    EXPECT_EQ(members(b.settle({}, at(9s)).granted), row{&w});
+    EXPECT_EQ(w.pass, (grant{.generation = 0, .at = at(9s), .weight = 1}));
+}
+
 TEST(bulkhead, a_waiter_whose_deadline_has_come_gets_no_permit)
 {
     bulkhead b({.max_concurrent = 1, .max_queue = 3});
