@@ -6,7 +6,7 @@
 // each call cancelled with each type of cancellation, the context destroyed, every handle destroyed.
 //
 //   --all       every point and every interference; without it 20 of them for each scene, at random
-//   --scenes N  scenes 1 to N; default 300
+//   --scenes N  scenes 1 to N; default 360
 //   --seed S    only scene S, with every point
 //   --point P   only that point, and every event written
 //
@@ -143,7 +143,7 @@ int usage(std::string const& why)
 int main(int argc, char** argv)
 {
     auto all = false;
-    std::uint64_t scenes = 300;
+    std::uint64_t scenes = 360;
     std::optional<std::uint64_t> only;
     std::optional<std::uint64_t> point;
     for (auto i = 1; i < argc; ++i) {
