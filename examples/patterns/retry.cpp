@@ -38,7 +38,7 @@ asio::awaitable<void> example()
 
     // [earlier]
     for (auto const& attempt : end.report().earlier)
-        std::cout << attempt.why.code.message() << ", again after " << attempt.pause / 1ms << " ms\n";
+        std::cout << explain(attempt) << ", again after " << attempt.pause / 1ms << " ms\n";
     // [/earlier]
     check(end.report().earlier.size() == 2, "both are listed");
 

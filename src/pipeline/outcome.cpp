@@ -103,6 +103,18 @@ std::string explain(bool ok, failure const& why, call_report const& r)
     return "The operation succeeded" + after(r.attempts) + '.';
 }
 
+std::string explain(earlier_attempt const& a)
+{
+    switch (a.ended_by) {
+    case ended_by::timeout: return "A timeout passed";
+    case ended_by::rejection: return "A policy refused the call" + with_what(a.why);
+    case ended_by::fallback: return "A fallback failed" + with_what(a.why);
+    default: break;
+    }
+    if (a.why.code || a.why.exception) return "The operation failed" + with_what(a.why);
+    return a.verdict == verdict::success ? "The operation succeeded" : "The operation's value was a failure";
+}
+
 } // namespace keel
 
 namespace keel::detail {

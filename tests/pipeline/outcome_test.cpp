@@ -103,6 +103,8 @@ TEST(earlier_attempts, are_listed_with_what_became_of_each)
     EXPECT_EQ(earlier[0].why.code, asio::error::connection_refused);
     EXPECT_EQ(earlier[0].ended_by, ended_by::operation);
     EXPECT_EQ(earlier[0].verdict, verdict::failure);
+    EXPECT_EQ(earlier[0].attempts, 1U);
+    EXPECT_EQ(earlier[2].attempts, 3U);
     EXPECT_EQ(earlier[0].ended, began + 5ms);
     EXPECT_EQ(earlier[0].pause, 100ms);
     EXPECT_EQ(earlier[1].why.code, errc::timed_out);
@@ -122,6 +124,88 @@ TEST(earlier_attempts, are_none_of_a_call_that_ends_with_its_first)
     EXPECT_EQ(of(pipeline{retry{retry_every(1ms, 1)}}, scripted<int>().fails(reset())), 0U);
 }
 
+/// Two calls that return 503, of which one only has a retry: how both end.
+std::vector<outcome<int>> race_for_the_only_retry(simulation& world, std::vector<any_part> outside)
+{
+    outside.emplace_back(
+        retry{retry_every(10ms, 2), retry_budget{{.kind = success_bucket{.size = 1, .deposit = 0}}}});
+    outside.emplace_back(
+        classifier{[](int const& s) { return s < 500 ? verdict::success : verdict::failure; }});
+    pipeline const p(pipeline_options{}, outside);
+    std::vector<outcome<int>> ends;
+    auto const call = [](pipeline through, std::vector<outcome<int>>* to) -> asio::awaitable<void> {
+        to->push_back(co_await through.run(scripted<int>().returns(503)));
+    };
+    world.start(call(p, &ends));
+    world.start(call(p, &ends));
+    world.drain();
+    return ends;
+}
+
+TEST(earlier_attempts, do_not_have_the_last_when_the_budget_is_spent_in_its_pause)
+{
+    simulation world;
+    auto const ends = race_for_the_only_retry(world, {});
+    ASSERT_EQ(ends.size(), 2U);
+    for (auto const& end : ends) EXPECT_EQ(end.report().earlier.size() + 1, end.attempts());
+}
+
+TEST(earlier_attempts, have_each_but_once_when_a_fallback_answers_after_the_pause)
+{
+    simulation world;
+    auto const ends = race_for_the_only_retry(world, {fallback(7)});
+    ASSERT_EQ(ends.size(), 2U);
+    for (auto const& end : ends) EXPECT_EQ(end.report().earlier.size(), end.attempts());
+}
+
+TEST(earlier_attempts, have_the_one_before_a_pause_in_which_the_caller_cancels)
+{
+    simulation world;
+    pipeline const p{retry{retry_every(1s, 3)}};
+    std::vector<earlier_attempt> earlier;
+    auto const call = [](pipeline through, std::vector<earlier_attempt>* to) -> asio::awaitable<void> {
+        auto const end = co_await through.run(scripted<int>().fails(reset()));
+        *to = end.report().earlier;
+    };
+    auto const caller = world.start(call(p, &earlier));
+    world.advance(100ms);
+    caller.cancel();
+    world.drain();
+
+    ASSERT_EQ(earlier.size(), 1U);
+    EXPECT_EQ(earlier[0].why.code, reset());
+    EXPECT_EQ(earlier[0].ended, time_point());
+}
+
+TEST(earlier_attempts, have_the_verdict_of_the_retry_that_went_on)
+{
+    simulation world;
+    pipeline const p{judged{retry{retry_every(1ms, 2)},
+                            [](int const& s) { return s < 500 ? verdict::success : verdict::failure; }}};
+
+    auto const end = world.run(p.run(scripted<int>().returns(503).returns(200)));
+
+    ASSERT_EQ(end.report().earlier.size(), 1U);
+    EXPECT_EQ(end.report().earlier[0].verdict, verdict::failure);
+    EXPECT_EQ(explain(end.report().earlier[0]), "The operation's value was a failure");
+}
+
+TEST(earlier_attempts, are_explained_in_a_few_words)
+{
+    auto const words = [](failure why, ended_by by) {
+        earlier_attempt a;
+        a.why = std::move(why);
+        a.ended_by = by;
+        return explain(a);
+    };
+    failure const thrown{.code = {}, .exception = std::make_exception_ptr(std::logic_error("odd"))};
+    EXPECT_EQ(words(thrown, ended_by::operation), "The operation failed with \"odd\"");
+    EXPECT_EQ(words({}, ended_by::operation), "The operation succeeded");
+    EXPECT_EQ(words({.code = errc::timed_out}, ended_by::timeout), "A timeout passed");
+    EXPECT_EQ(words(thrown, ended_by::fallback), "A fallback failed with \"odd\"");
+    EXPECT_EQ(words({}, ended_by::rejection), "A policy refused the call");
+}
+
 TEST(earlier_attempts, have_what_a_fallback_stands_in_for)
 {
     simulation world;
@@ -135,6 +219,7 @@ TEST(earlier_attempts, have_what_a_fallback_stands_in_for)
     ASSERT_EQ(end.report().earlier.size(), 1U);
     EXPECT_EQ(end.report().earlier[0].why.code, errc::bulkhead_full);
     EXPECT_EQ(end.report().earlier[0].ended_by, ended_by::rejection);
+    EXPECT_EQ(end.report().earlier[0].attempts, 0U);
 }
 
 TEST(earlier_attempts, are_the_last_64_of_a_call_that_is_tried_for_long)

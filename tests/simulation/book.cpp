@@ -180,9 +180,7 @@ void book::call_reported(std::uint32_t call, seen_end const& seen)
     require(record.reports == 1, call, "ended twice");
     require_ended(record, call);
     require(seen.attempts == record.started, call, "counts other attempts than were made");
-    require(seen.earlier.size() + 1 >= seen.attempts, call, "does not list all attempts before the last");
-    for (auto const& error : seen.earlier)
-        require(!is_simulated(error) || is_of(error, call), call, "lists the error of another call");
+    check_earlier(call, seen);
     check_who_ended(record, through, call, seen);
     check_result_kept(record, through, call, seen);
     check_in_time(record, through, call);
@@ -225,6 +223,26 @@ void book::call_ended(std::uint32_t call, std::exception_ptr thrown)
 }
 
 // --- ends -------------------------------------------------------------------------------------------------
+
+void book::check_earlier(std::uint32_t call, seen_end const& seen)
+{
+    std::uint32_t attempts = 0;
+    time_point ended{};
+    for (auto const& attempt : seen.earlier) {
+        auto const& error = attempt.why.code;
+        require(!is_simulated(error) || is_of(error, call), call, "lists the error of another call");
+        require(attempt.ended >= ended && attempt.ended <= now(), call, "lists attempts out of order");
+        auto const runs = attempt.attempts - attempts;
+        require(attempt.ended_by == ended_by::operation ? runs == 1 : runs <= 1, call,
+                "lists an attempt twice, or not");
+        ended = attempt.ended;
+        attempts = attempt.attempts;
+    }
+    require(attempts <= seen.attempts && attempts + 1 >= seen.attempts, call,
+            "lists other attempts than were made");
+    require(seen.by != ended_by::operation || attempts + 1 == seen.attempts, call,
+            "lists its last attempt, too");
+}
 
 void book::check_result_kept(call_record const& record, stack const& s, std::uint32_t call,
                              seen_end const& seen)

@@ -146,6 +146,7 @@ private:
     void check_gates_at_start(stack const&, std::uint32_t call);
     void check_rate(part const&, std::uint32_t call);
     void check_pause(telemetry::retry_scheduled const&);
+    void check_earlier(std::uint32_t call, seen_end const&);
     void check_result_kept(call_record const&, stack const&, std::uint32_t call, seen_end const&);
     void check_who_ended(call_record const&, stack const&, std::uint32_t call, seen_end const&);
     void check_in_time(call_record const&, stack const&, std::uint32_t call);

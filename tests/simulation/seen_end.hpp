@@ -25,7 +25,7 @@ struct seen_end
     std::uint32_t attempts = 0;
     retry_stop stopped = retry_stop::none;
     std::string policy{};
-    std::vector<error_code> earlier{}; ///< Of the attempts before the end.
+    std::vector<earlier_attempt> earlier{};
 };
 
 inline std::optional<std::int64_t> number_in(std::int64_t const& value) { return value; }
@@ -47,7 +47,7 @@ seen_end see(outcome<T> const& end)
     seen.attempts = end.attempts();
     seen.stopped = end.report().stopped;
     seen.policy = end.report().policy;
-    for (auto const& attempt : end.report().earlier) seen.earlier.push_back(attempt.why.code);
+    seen.earlier = end.report().earlier;
     return seen;
 }
 

@@ -66,12 +66,16 @@ private:
     std::string_view name_;
 };
 
-/// A try of the call that was not its end: another followed, or a fallback's answer.
+/// A try that was not the end of its call: another followed, something was put in its place, or the caller
+/// cancelled before another began.
 struct earlier_attempt
 {
-    failure why;               ///< What went wrong. No error: only a judge was not content with the value.
-    keel::ended_by ended_by{}; ///< As that of a call. A rejection has not run the operation.
-    keel::verdict verdict{};   ///< What the policies made of it.
+    failure why;               ///< What went wrong. Neither code nor exception: see the verdict.
+    keel::ended_by ended_by{}; ///< As that of a call.
+    keel::verdict verdict{};   ///< What was made of it by the policy that went on, or by all.
+    /// How often the operation had been started by then. No more than before: this try has not run it (it was
+    /// refused, or a fallback answered).
+    std::uint32_t attempts = 0;
     time_point ended{};
     duration pause{}; ///< How long the call was to wait before it went on.
 };
@@ -98,6 +102,8 @@ struct call_report
 ///     The operation failed with "Connection reset by peer" (system:104) after 3 attempts; it was not retried
 ///     again because no attempts were left.
 std::string explain(bool ok, failure const&, call_report const&);
+/// An earlier attempt likewise, but for the full stop.
+std::string explain(earlier_attempt const&);
 
 namespace detail {
 

@@ -130,7 +130,7 @@ bool call::arm_if_possible(time_point at)
     try {
         arm(at, way_.now());
         return true;
-    } catch (std::bad_alloc const&) {
+    } catch (...) { // no memory, or no timer
         return false;
     }
 }

@@ -216,13 +216,20 @@ void call::pause_over()
 {
     if (auto const* const step = std::get_if<retry_step>(&plan_.steps[way_.index]))
         return retry_pause_over(*step);
-    if (way_.caller_cancelled) return fail_by_caller();
+    if (way_.caller_cancelled) return fail_in_pause();
     go_in_again();
+}
+
+void call::fail_in_pause()
+{
+    remember_attempt(pausing_since_, pause_);
+    fail_by_caller();
 }
 
 /// The attempt before, or its rejection, is forgotten: what the next one returns is judged by itself.
 void call::go_in_again()
 {
+    remember_attempt(pausing_since_, pause_);
     forget_failure();
     ++way_.index;
     stage_ = stage::inward;
@@ -232,7 +239,7 @@ void call::retry_pause_over(retry_step const& step)
 {
     auto& own = retry_at(way_.index);
     if (way_.caller_cancelled) {
-        fail_by_caller();
+        fail_in_pause();
         stop_retrying(step, retry_stop::cancelled);
     } else if (step.budget && !step.budget->try_retry(own.cause, way_.now)) {
         stop_retrying(step, retry_stop::budget);

@@ -119,17 +119,19 @@ call::action call::retry_after_failure(retry_step const& step, retry_held& own)
 /// Waits even for no time: others must have their turn.
 call::action call::pause(duration length)
 {
-    remember_attempt(length);
-    return park(stage::pausing, saturating_add(way_.now(), length));
+    pausing_since_ = way_.now();
+    pause_ = length;
+    return park(stage::pausing, saturating_add(pausing_since_, length));
 }
 
-void call::remember_attempt(duration pause) noexcept
+/// The try before was not the call's last word.
+void call::remember_attempt(time_point ended, duration pause) noexcept
 {
     if (!remembers_) return;
     try {
         auto& all = report_.earlier;
         if (all.size() == most_remembered) all.erase(all.begin());
-        all.push_back({failure_, report_.ended_by, report_.verdict, way_.now(), pause});
+        all.push_back({failure_, report_.ended_by, verdict_here(), way_.attempts, ended, pause});
     } catch (std::bad_alloc const&) { // the call is worth more than its story
     }
 }
@@ -177,7 +179,7 @@ inline call::action call::leave(fallback_step const& step)
     }
     if (!chosen) return action::go_on;
     if (sink()) telemetry::emit(sink(), telemetry::fell_back{origin(way_.index), failure_.code});
-    remember_attempt(duration::zero());
+    remember_attempt(way_.now(), duration::zero());
     answering_ = step.state->alternatives[*chosen].get();
     if (plan_.may_abandon) rare().failed = std::make_shared<failure const>(failure_);
     return run_operation();
@@ -197,6 +199,7 @@ inline call::action call::leave(loop_step const&)
         return action::go_on;
     }
     if (auto const* other = std::get_if<fail_with>(&wanted)) {
+        remember_attempt(way_.now(), duration::zero());
         forget_failure();
         failure_.code = other->error;
         failure_.from_policy = true;

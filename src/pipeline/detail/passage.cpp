@@ -163,7 +163,7 @@ bool passage::arm_if_possible(time_point at)
     try {
         context.time().arm(*this, at, now());
         return true;
-    } catch (std::bad_alloc const&) {
+    } catch (...) { // no memory, or no timer
         return false;
     }
 }

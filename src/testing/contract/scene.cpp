@@ -1,6 +1,7 @@
 #include "scene.hpp"
 
 #include <keel/async/sleep.hpp>
+#include <keel/async/this_call.hpp>
 #include <keel/telemetry/line.hpp>
 
 #include <boost/asio/cancellation_state.hpp>
@@ -24,6 +25,8 @@ namespace {
 constexpr auto enough_steps = 5000;
 constexpr std::size_t enough_permits = 64;
 
+constexpr auto const* name_of_the_scope = "contract";
+
 asio::awaitable<int> run_noted(std::shared_ptr<call_notes> notes)
 {
     if (notes->op.running() > 0) notes->overlapped = true;
@@ -35,6 +38,8 @@ asio::awaitable<void> make_call(overridden_pipeline through, std::shared_ptr<cal
                                 surroundings around)
 {
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    auto const here = co_await this_call();
+    notes->in_a_scope = here.trace_id == name_of_the_scope;
     auto const outcome = co_await through.run(run_noted, notes);
     auto& end = notes->end;
     ++end.times;
@@ -148,6 +153,8 @@ std::size_t scene::start(scripted<int> const& op, pipeline const& p, overrides w
     notes_.push_back(notes);
     wanted.operation(std::to_string(notes->number));
     handles_.push_back(world_->start(placed(make_call(p.with(std::move(wanted)), notes, around_))));
+    require(notes->in_a_scope == (from_ == place::scope),
+            "the contract does not make its calls where it should");
     return notes->number;
 }
 
@@ -156,7 +163,8 @@ asio::awaitable<void> scene::in_a_scope(asio::awaitable<void> work)
 {
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     auto const executor = co_await asio::this_coro::executor;
-    auto running = keel::co_spawn(executor, std::move(work), asio::deferred);
+    auto running = keel::co_spawn(executor, std::move(work), asio::deferred,
+                                  call_context().traced_by(name_of_the_scope));
     co_await std::move(running);
 }
 

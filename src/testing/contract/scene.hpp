@@ -71,6 +71,7 @@ struct call_notes
     std::size_t number = 0;
     std::shared_ptr<std::vector<std::size_t>> started; ///< The numbers of the calls, as they start.
     bool overlapped = false;                           ///< A run began before another had ended.
+    bool in_a_scope = false;                           ///< The caller was.
     call_end end{};
 };
 

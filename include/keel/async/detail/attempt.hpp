@@ -94,10 +94,10 @@ private:
         if (self->begin(here.cancellation().slot())) {
             try {
                 if constexpr (std::is_void_v<T>) {
-                    co_await what.begin();
+                    co_await what.start();
                     self->result.value.emplace();
                 } else {
-                    self->result.value.emplace(co_await what.begin());
+                    self->result.value.emplace(co_await what.start());
                 }
             } catch (...) {
                 self->result.capture();

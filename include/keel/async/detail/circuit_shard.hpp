@@ -23,9 +23,9 @@
 namespace keel::detail {
 
 /// A circuit with its key and the words of its window behind it, in one block: for 100 outcomes 64 bytes and
-/// the key, which is what a look-up touches anyway. The key comes first: where it lies does not depend on what
-/// is in the block, so that the processor fetches both at once. Everything but the key under the lock of its
-/// shard.
+/// the key, in whole words, which is what a look-up touches anyway. The key comes first: where it lies does not
+/// depend on what is in the block, so that the processor fetches both at once. Everything but the key under
+/// the lock of its shard.
 struct circuit_entry
 {
     policy::circuit circuit;
@@ -51,6 +51,8 @@ struct circuit_entry
         void operator()(circuit_entry*) const noexcept;
     };
 };
+
+static_assert(alignof(circuit_entry) >= alignof(policy::word)); // which lie behind it
 
 using circuit_entry_ptr = std::unique_ptr<circuit_entry, circuit_entry::free_block>;
 circuit_entry_ptr make_circuit_entry(std::string_view key, std::size_t window_words);

@@ -27,7 +27,7 @@ public:
     }
 
     /// Once. What the operation throws instead.
-    asio::awaitable<T> begin() { return call_ ? call_(called_) : *std::move(coroutine_); }
+    asio::awaitable<T> start() { return call_ ? call_(called_) : *std::move(coroutine_); }
 
 private:
     work(asio::awaitable<T> (*call)(void*), void* called) noexcept : call_(call), called_(called) {}

@@ -130,7 +130,7 @@ public:
     /// What went wrong: with the attempt that has just ended, and when finished, with the call.
     failure& why() noexcept { return failure_; }
     failure const& why() const noexcept { return failure_; }
-    /// Somebody wants to hear of each try. Before the first has ended.
+    /// Somebody wants to hear of each try. Before the first that is reported.
     void remember_attempts() noexcept { remembers_ = true; }
     /// How it went, but for the name of the policy.
     call_report& report() noexcept { return report_; }
@@ -186,6 +186,7 @@ private:
     void reservation_over();
     void pause_over();
     void retry_pause_over(retry_step const&);
+    void fail_in_pause();
     void go_in_again();
     void go_in(grant const& pass);
     bool has_run_out_of_time() noexcept { return way_.until != never && way_.until <= way_.now(); }
@@ -207,7 +208,7 @@ private:
     bool is_retryable(retry_options const&);
     std::optional<duration> hint();
     action pause(duration);
-    void remember_attempt(duration pause) noexcept;
+    void remember_attempt(time_point ended, duration pause) noexcept;
     action retry_after_failure(retry_step const&, retry_held&);
     action stop_retrying(retry_step const&, retry_stop why);
     void close(retry_step const& step, retry_held& own) noexcept
@@ -284,6 +285,8 @@ private:
     call_report report_; ///< But for its attempts, which `scoped_call` counts, until the call has finished.
     std::optional<duration> hint_{}; ///< The least pause that the dependency asked for.
     step_index ended_step_ = nobody;
+    time_point pausing_since_{};
+    duration pause_{};
     stage stage_ = stage::inward;
     bool has_value_ = false;
     bool called_off_ = false; ///< By a graceful stop, and so counted as cancelled.

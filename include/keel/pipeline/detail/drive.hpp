@@ -239,13 +239,13 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
                 c.going_in();
                 if constexpr (std::is_void_v<T>) {
                     if (what)
-                        co_await what->begin();
+                        co_await what->start();
                     else
                         co_await operation();
                     value.emplace();
                 } else {
                     if (what)
-                        value.emplace(co_await what->begin());
+                        value.emplace(co_await what->start());
                     else
                         value.emplace(co_await operation());
                 }
