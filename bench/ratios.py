@@ -110,6 +110,9 @@ def w1_goals():
     yield ahead("w1", "five policies / Go's five", "w1/five", "go", "w1/five")
     yield ahead("w1", "... / cockatiel's four", "w1/five", "node", "w1/four")
     yield count("w1", "allocations per call", figure("w1/five", "allocs"), NONE)
+    yield Goal("w1", "five policies outside a scope, added / op || timer",
+               added_over("w1/five/no_scope", "asio", "w1/five_or"), 0.15)
+    yield count("w1", "... allocations per call", figure("w1/five/no_scope", "allocs"), 1)
     for policy in ("retry", "breaker", "bulkhead"):
         yield Goal("w1", f"{policy} alone, added / one frame of Asio's",
                    added_over(f"w1/{policy}", "asio", "w1/retry"), 1.2)

@@ -29,6 +29,17 @@ TEST(timeout, a_life_with_grace_waits_once_and_then_leaves)
     EXPECT_EQ(t.expired(at(13s)), timeout_action(abandon_operation{}));
 }
 
+TEST(timeout, shows_its_limit_and_whether_the_grace_period_has_begun)
+{
+    timeout_options const options{.limit = 2s, .on_expiry = grace(500ms)};
+    limit t(options);
+    EXPECT_EQ(t.snapshot().limit, 2s);
+    EXPECT_FALSE(t.snapshot().in_grace);
+    (void)t.expired(at(2s));
+    EXPECT_TRUE(t.snapshot().in_grace);
+    EXPECT_TRUE(limit(options, true).snapshot().in_grace);
+}
+
 TEST(timeout, a_cooperative_timeout_waits_however_often_it_is_asked)
 {
     timeout_options const options{.limit = 2s, .on_expiry = cooperate};
