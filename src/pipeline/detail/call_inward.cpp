@@ -157,8 +157,7 @@ call::action call::run_operation()
 {
     stage_ = stage::running;
     auto const must_be_cut_short = way_.until != never || way_.known_to;
-    if (must_be_cut_short && (!way_.in || plan_.may_abandon)) return action::supervise;
-    return answering_ || plan_.may_outlive_call() ? action::start : action::run;
+    return must_be_cut_short && (!way_.in || plan_.may_abandon) ? action::supervise : action::run;
 }
 
 call::action call::park(stage waiting, time_point until_when)

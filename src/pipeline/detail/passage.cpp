@@ -8,17 +8,16 @@
 
 namespace keel::detail {
 
-passage::passage(std::shared_ptr<terms const>& made_by, asio::any_io_executor const& executor, scope* scope,
-                 asio::cancellation_state const& state)
-    : deadline(executor),
+passage::passage(std::shared_ptr<terms const>& made_by, whereabouts at, asio::cancellation_state const& state)
+    : deadline(at.executor),
       by(made_by),
       made_of(*made_by->by),
-      context(scope ? scope->home : runtime::of(executor)),
-      in(scope),
+      context(at.in ? at.in->home : runtime::of(at.executor)),
+      in(at.in),
       known_to(context.live()),
       now(context.time()),
       seen{.now = now, .weight = made_by->wanted.weight(), .from = made_by->origin},
-      inherited(scope ? scope->deadline() : never),
+      inherited(at.in ? at.in->deadline() : never),
       traced(made_of.sink && made_of.sink->least_severity() == telemetry::severity::debug)
 {
     slots = few_.data();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <keel/async/detail/work.hpp>
 #include <keel/async/fallback.hpp>
 #include <keel/async/result_traits.hpp>
 #include <keel/core/failure.hpp>
@@ -50,22 +51,21 @@ bool every_fallback_fits(plan const& p)
 }
 
 template <class T, class U>
-asio::awaitable<T> convert(asio::awaitable<U> work)
+asio::awaitable<T> convert(asio::awaitable<U> answer)
 {
     if constexpr (std::is_void_v<U>) {
-        co_await std::move(work);
+        co_await std::move(answer);
         co_return T{};
     } else {
         auto value =
-            co_await std::move(work); // named: GCC 12 would destroy an aggregate made beside co_await twice
+            co_await std::move(answer); // named: GCC 12 would destroy an aggregate made beside co_await twice
         co_return T(std::move(value));
     }
 }
 
 /// Starts a fallback's answer: fills `value` if it is there at once, else returns what to await.
 template <class T, class U>
-std::optional<asio::awaitable<T>> answer_as(alternative_of<U> const& with, failure const& why,
-                                            std::optional<value_of<T>>& value)
+work<T> answer_as(alternative_of<U> const& with, failure const& why, std::optional<value_of<T>>& value)
 {
     if (with.at_once) {
         if constexpr (std::is_void_v<U>) {
@@ -74,19 +74,16 @@ std::optional<asio::awaitable<T>> answer_as(alternative_of<U> const& with, failu
         } else {
             value.emplace(with.at_once(why));
         }
-        return std::nullopt;
+        return {};
     }
-    std::optional<asio::awaitable<T>> work;
     if constexpr (std::is_same_v<T, U>)
-        work.emplace(with.in_time(why));
+        return with.in_time(why);
     else
-        work.emplace(convert<T, U>(with.in_time(why)));
-    return work;
+        return convert<T, U>(with.in_time(why));
 }
 
 template <class T>
-std::optional<asio::awaitable<T>> answer(alternative const& with, failure const& why,
-                                         std::optional<value_of<T>>& value)
+work<T> answer(alternative const& with, failure const& why, std::optional<value_of<T>>& value)
 {
     if constexpr (wraps_value<T>()) {
         using U = typename result_traits<T>::value_type;

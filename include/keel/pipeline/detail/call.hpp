@@ -41,8 +41,7 @@ class call final : public parking, public pooled, private turn_waiter, private l
 public:
     enum class action : std::uint8_t
     {
-        run,       ///< Run the operation in place, and report with `ended`.
-        start,     ///< The same with what is kept, sent elsewhere, or answers instead: `begin` it.
+        run,       ///< Run the operation, or what answers instead, in place, and report with `ended`.
         supervise, ///< The same, as an attempt that can be cut short: `watch` it.
         park,      ///< Wait in `async_park`, then ask `next` again.
         finish,    ///< The call is over.

@@ -62,19 +62,19 @@ void report_end(call& c, std::optional<value_of<T>> const& value)
 
 /// Starts the operation on another executor, if that has a place for it.
 template <class T, class Operation>
-std::optional<work<T>> send(call& c, run_on const& where, Operation& operation)
+work<T> send(call& c, run_on const& where, Operation& operation)
 {
     auto what = std::make_shared<errand_of<T, Operation>>(c.belongings(), operation, c.describe_attempt());
     auto const refused = where.start(what);
     if (!refused.failed()) return await_errand<T>(std::move(what));
     if (refused != errc::queue_full) throw boost::system::system_error(refused);
     c.turned_away(errc::queue_full);
-    return std::nullopt;
+    return {};
 }
 
 /// Makes the operation ready to be awaited, or the fallback in its place. What that throws is its result.
 template <class T, class Operation>
-std::optional<work<T>> begin(call& c, Operation& in_frame, std::optional<value_of<T>>& value) noexcept
+work<T> begin(call& c, Operation& in_frame, std::optional<value_of<T>>& value) noexcept
 {
     try {
         if (auto const* with = c.answering()) return answer<T>(*with, c.what_failed(), value);
@@ -83,7 +83,7 @@ std::optional<work<T>> begin(call& c, Operation& in_frame, std::optional<value_o
         return work<T>::by(kept ? *kept : in_frame);
     } catch (...) {
         c.why() = current_failure();
-        return std::nullopt;
+        return {};
     }
 }
 
@@ -162,6 +162,17 @@ bool is_success(std::optional<value_of<T>> const& value) noexcept
     return true;
 }
 
+/// \param own the coroutine's executor, in its frame: copied only where no scope keeps it
+template <class Surroundings>
+whereabouts locate(Surroundings const& here, rarely<asio::any_io_executor>& own)
+{
+    auto const slot = here.cancellation().slot();
+    if (auto* const in = recall_scope(slot)) return {in->executor, in};
+    own.emplace(here.executor());
+    auto* const in = find_scope(*own, slot);
+    return {in ? in->executor : *own, in};
+}
+
 /// From here on a call goes on from where the passage stands.
 template <class Edge>
 std::unique_ptr<call> go_on_as_call(passage& way, call::from where)
@@ -181,10 +192,8 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
                                                        Operation operation)
 {
     auto const here = co_await ask_surroundings();
-    rarely<asio::any_io_executor> found; // copied only where no scope keeps it
-    auto* in = recall_scope(here.cancellation().slot());
-    if (!in) in = find_scope(found.emplace(here.executor()), here.cancellation().slot());
-    passage way(by, in ? in->executor : *found, in, here.cancellation());
+    rarely<asio::any_io_executor> own;
+    passage way(by, locate(here, own), here.cancellation());
     std::optional<value_of<T>> value;
 
     std::unique_ptr<call> whole;
@@ -221,39 +230,29 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
         to_do = whole->next(here.cancellation());
     }
 
-    auto& c = *whole;
     while (to_do != call::action::finish) {
         if (to_do != call::action::park) value.reset(); // a pause may end with the last attempt's value
-        std::optional<work<T>> what;                    // unless it is the operation in this frame
-        if (to_do == call::action::start || to_do == call::action::supervise) {
-            what = begin<T>(c, operation, value);
-            if (!what) {
-                c.now_is_later();
-                if (c.is_running()) report_end<T>(c, value);
-                to_do = c.next(here.cancellation());
-                continue;
-            }
+        auto what = to_do == call::action::park ? work<T>() : begin<T>(*whole, operation, value);
+        if (to_do != call::action::park && !what) {
+            whole->now_is_later();
+            if (whole->is_running()) report_end<T>(*whole, value);
+            to_do = whole->next(here.cancellation());
+            continue;
         }
-        if (to_do == call::action::run || to_do == call::action::start) {
+        if (to_do == call::action::run) {
             try {
-                c.going_in();
+                whole->going_in();
                 if constexpr (std::is_void_v<T>) {
-                    if (what)
-                        co_await what->start();
-                    else
-                        co_await operation();
+                    co_await what.start();
                     value.emplace();
                 } else {
-                    if (what)
-                        value.emplace(co_await what->start());
-                    else
-                        value.emplace(co_await operation());
+                    value.emplace(co_await what.start());
                 }
             } catch (...) {
                 value.reset();
-                c.why() = current_failure();
+                whole->why() = current_failure();
             }
-            to_do = after<T>(c, value, here.cancellation());
+            to_do = after<T>(*whole, value, here.cancellation());
             continue;
         }
 
@@ -262,22 +261,22 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
         auto ended = false;
         try {
             if (what) {
-                auto waiting = supervise<T>({}, c, *std::move(what), value, here.cancellation());
+                auto waiting = supervise<T>({}, *whole, std::move(what), value, here.cancellation());
                 ended = co_await std::move(waiting);
             } else {
-                c.listen_while_parked(here.cancellation().slot());
-                if (is_cancelled(here.cancellation())) c.stop_waiting();
-                co_await c.async_park(asio::deferred);
+                whole->listen_while_parked(here.cancellation().slot());
+                if (is_cancelled(here.cancellation())) whole->stop_waiting();
+                co_await whole->async_park(asio::deferred);
             }
         } catch (...) { // memory has run out
             here.throw_if_cancelled(throws);
             throw;
         }
         here.throw_if_cancelled(throws);
-        if (ended) report_end<T>(c, value);
-        to_do = c.next(here.cancellation());
+        if (ended) report_end<T>(*whole, value);
+        to_do = whole->next(here.cancellation());
     }
-    co_return Edge::template deliver<T>(c, value);
+    co_return Edge::template deliver<T>(*whole, value);
 }
 
 } // namespace keel::detail

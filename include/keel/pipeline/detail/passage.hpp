@@ -25,6 +25,13 @@
 
 namespace keel::detail {
 
+/// Where the coroutine of a call runs.
+struct whereabouts
+{
+    asio::any_io_executor const& executor;
+    scope* in; ///< Null: in none.
+};
+
 /// A call's way through a pipeline: how far it has come, what it holds of the steps behind it, and what time
 /// it is.
 ///
@@ -48,12 +55,10 @@ public:
     static constexpr time_point never = time_point::max();
 
     /// Goes in past every step, as far as that goes without waiting, throwing or telling anybody.
-    /// \param by       what the call is made by; in the coroutine's frame, as the next is, for as long as this
-    /// \param executor the coroutine's
-    /// \param in       the coroutine's scope, if it is in one
-    /// \param state    the coroutine's
-    passage(std::shared_ptr<terms const>& by, asio::any_io_executor const& executor, scope* in,
-            asio::cancellation_state const& state);
+    /// \param by    what the call is made by; in the coroutine's frame, for as long as this
+    /// \param at    where the coroutine runs
+    /// \param state the coroutine's
+    passage(std::shared_ptr<terms const>& by, whereabouts at, asio::cancellation_state const& state);
     ~passage()
     {
         stop_counting();
