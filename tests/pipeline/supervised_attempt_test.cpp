@@ -79,8 +79,7 @@ TEST(a_supervised_attempt, goes_with_its_context_also_before_it_has_begun)
         {
             asio::io_context context(1);
             auto const later = asio::require(context.get_executor(), asio::execution::blocking.never);
-            asio::co_spawn(later, call_often(timed(compartment), takes_turns, t, &succeeded),
-                           asio::detached);
+            asio::co_spawn(later, call_often(timed(compartment), takes_turns, t, &succeeded), asio::detached);
             for (auto i = 0; i < handlers; ++i) context.run_one();
         }
         EXPECT_EQ(compartment.snapshot().running, 0U) << "after " << handlers << " handlers";
