@@ -234,8 +234,8 @@ TEST(bucket_ring, a_life_counts_slides_and_starts_anew)
 
 TEST(bucket_ring, takes_three_words_for_each_bucket_and_one_besides)
 {
-    EXPECT_EQ(bucket_ring(1s, 1).words(), 4U);
-    EXPECT_EQ(bucket_ring(1s, 10).words(), 31U);
+    EXPECT_EQ(bucket_ring(1s, 1U).words(), 4U);
+    EXPECT_EQ(bucket_ring(1s, 10U).words(), 31U);
 }
 
 TEST(bucket_ring, looking_later_forgets_nothing_for_good)
