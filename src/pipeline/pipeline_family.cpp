@@ -2,6 +2,7 @@
 
 #include <keel/core/error.hpp>
 #include <keel/pipeline/detail/custody.hpp>
+#include <keel/pipeline/detail/family_shelf.hpp>
 
 #include <boost/system/system_error.hpp>
 
@@ -10,12 +11,14 @@
 #include <list>
 #include <mutex>
 #include <stdexcept>
-#include <unordered_map>
 #include <utility>
 
 namespace keel {
 
 using detail::custody;
+using detail::family_shelf;
+using entry = detail::family_entry;
+using entry_ptr = detail::family_entry_ptr;
 
 option_faults validate(pipeline_family_options const& o)
 {
@@ -38,83 +41,6 @@ std::string_view to_string(removal_cause why) noexcept
 }
 
 namespace {
-
-struct entry
-{
-    entry(std::string_view k, pipeline p) : key(k), held(std::move(p)) {}
-
-    std::string const key;
-    pipeline const held;
-
-    // The rest under the family's lock.
-    time_point asked{};
-    std::uint64_t times_asked = 0;
-    bool kept = false; ///< It had state when it was last looked at, and nobody has asked for it since.
-    bool here = false; ///< In the family.
-    std::list<std::shared_ptr<entry>>::iterator place{};
-
-    bool in_use() const noexcept { return custody::is_in_use(held); }
-};
-
-using entry_ptr = std::shared_ptr<entry>;
-
-/// The entries by key and in the order in which they were last asked for. Those that were found to have state
-/// stand apart, so that looking for one at rest need not step over them again and again. Not thread-safe.
-class shelf
-{
-public:
-    entry* find(std::string_view key) const
-    {
-        auto const found = by_key_.find(key);
-        return found == by_key_.end() ? nullptr : found->second;
-    }
-
-    void add(entry_ptr const& e, time_point now)
-    {
-        recent_.push_front(e);
-        e->place = recent_.begin();
-        try {
-            by_key_.emplace(e->key, e.get());
-        } catch (...) {
-            recent_.pop_front();
-            throw;
-        }
-        e->here = true;
-        asked_for(*e, now);
-    }
-
-    void asked_for(entry& e, time_point now)
-    {
-        e.asked = std::max(e.asked, now);
-        ++e.times_asked;
-        recent_.splice(recent_.begin(), e.kept ? kept_ : recent_, e.place);
-        e.kept = false;
-    }
-
-    void set_apart(entry& e)
-    {
-        kept_.splice(kept_.begin(), e.kept ? kept_ : recent_, e.place);
-        e.kept = true;
-    }
-
-    entry_ptr take(entry& e)
-    {
-        auto taken = *e.place;
-        by_key_.erase(taken->key);
-        (e.kept ? kept_ : recent_).erase(e.place);
-        e.here = false;
-        return taken;
-    }
-
-    std::size_t size() const noexcept { return by_key_.size(); }
-    std::list<entry_ptr> const& recent() const noexcept { return recent_; }
-    std::list<entry_ptr> const& kept() const noexcept { return kept_; }
-
-private:
-    std::unordered_map<std::string_view, entry*> by_key_;
-    std::list<entry_ptr> recent_; ///< The last asked for in front.
-    std::list<entry_ptr> kept_;
-};
 
 /// An entry that was idle when it was chosen, and what it has to keep: found out without a lock, and true for
 /// as long as nobody has asked for it.
@@ -407,7 +333,7 @@ private:
     pipeline_family_options const options_;
     factory const make_;
     mutable std::mutex mutex_;
-    shelf shelf_;
+    family_shelf shelf_;
     pipeline_family_snapshot counted_;
 };
 
