@@ -58,21 +58,17 @@ std::string not_again(call_report const& r)
     return again + std::string(reason);
 }
 
-std::string how_it_ended(failure const& why, call_report const& r)
+std::string what_happened(failure const& why, ended_by by, std::string_view policy)
 {
-    switch (r.ended_by) {
-    case ended_by::operation: return "The operation failed" + with_what(why) + after(r.attempts);
-    case ended_by::timeout: return "The timeout " + quoted(r.policy) + " passed" + after(r.attempts);
-    case ended_by::deadline:
-        return "The deadline that the call was given or inherited passed" + after(r.attempts);
-    case ended_by::rejection:
-        return "The policy " + quoted(r.policy) + " refused the call" + with_what(why) + after(r.attempts);
-    case ended_by::fallback:
-        return "The fallback " + quoted(r.policy) + " failed" + with_what(why) + after(r.attempts);
-    case ended_by::caller: return "The caller cancelled the call" + after(r.attempts);
-    case ended_by::shutdown: return "The context was being stopped" + after(r.attempts);
-    case ended_by::predicate:
-        return "A function given to the pipeline failed" + with_what(why) + after(r.attempts);
+    switch (by) {
+    case ended_by::operation: return "The operation failed" + with_what(why);
+    case ended_by::timeout: return "The timeout " + quoted(policy) + " passed";
+    case ended_by::deadline: return "The deadline that the call was given or inherited passed";
+    case ended_by::rejection: return "The policy " + quoted(policy) + " refused the call" + with_what(why);
+    case ended_by::fallback: return "The fallback " + quoted(policy) + " failed" + with_what(why);
+    case ended_by::caller: return "The caller cancelled the call";
+    case ended_by::shutdown: return "The context was being stopped";
+    case ended_by::predicate: return "A function given to the pipeline failed" + with_what(why);
     }
     return "The call ended";
 }
@@ -96,7 +92,7 @@ std::string_view to_string(ended_by e) noexcept
 
 std::string explain(bool ok, failure const& why, call_report const& r)
 {
-    if (!ok) return how_it_ended(why, r) + not_again(r) + '.';
+    if (!ok) return what_happened(why, r.ended_by, r.policy) + after(r.attempts) + not_again(r) + '.';
     if (r.ended_by == ended_by::fallback)
         return "The fallback " + quoted(r.policy) + " answered in place of the operation" +
                after(r.attempts) + '.';
@@ -105,14 +101,9 @@ std::string explain(bool ok, failure const& why, call_report const& r)
 
 std::string explain(earlier_attempt const& a)
 {
-    switch (a.ended_by) {
-    case ended_by::timeout: return "A timeout passed";
-    case ended_by::rejection: return "A policy refused the call" + with_what(a.why);
-    case ended_by::fallback: return "A fallback failed" + with_what(a.why);
-    default: break;
-    }
-    if (a.why.code || a.why.exception) return "The operation failed" + with_what(a.why);
-    return a.verdict == verdict::success ? "The operation succeeded" : "The operation's value was a failure";
+    auto const failed = a.why.code || a.why.exception || a.verdict != verdict::success;
+    return a.ended_by == ended_by::operation && !failed ? "The operation succeeded"
+                                                        : what_happened(a.why, a.ended_by, a.policy);
 }
 
 } // namespace keel

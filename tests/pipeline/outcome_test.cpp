@@ -109,6 +109,7 @@ TEST(earlier_attempts, are_listed_with_what_became_of_each)
     EXPECT_EQ(earlier[0].pause, 100ms);
     EXPECT_EQ(earlier[1].why.code, errc::timed_out);
     EXPECT_EQ(earlier[1].ended_by, ended_by::timeout);
+    EXPECT_EQ(explain(earlier[1]), "The timeout \"timeout\" passed");
     EXPECT_EQ(earlier[1].ended, began + 1105ms);
     EXPECT_THROW(std::rethrow_exception(earlier[2].why.exception), std::logic_error);
 }
@@ -187,7 +188,7 @@ TEST(earlier_attempts, have_the_verdict_of_the_retry_that_went_on)
 
     ASSERT_EQ(end.report().earlier.size(), 1U);
     EXPECT_EQ(end.report().earlier[0].verdict, verdict::failure);
-    EXPECT_EQ(explain(end.report().earlier[0]), "The operation's value was a failure");
+    EXPECT_EQ(explain(end.report().earlier[0]), "The operation failed");
 }
 
 TEST(earlier_attempts, are_explained_in_a_few_words)
@@ -201,9 +202,7 @@ TEST(earlier_attempts, are_explained_in_a_few_words)
     failure const thrown{.code = {}, .exception = std::make_exception_ptr(std::logic_error("odd"))};
     EXPECT_EQ(words(thrown, ended_by::operation), "The operation failed with \"odd\"");
     EXPECT_EQ(words({}, ended_by::operation), "The operation succeeded");
-    EXPECT_EQ(words({.code = errc::timed_out}, ended_by::timeout), "A timeout passed");
-    EXPECT_EQ(words(thrown, ended_by::fallback), "A fallback failed with \"odd\"");
-    EXPECT_EQ(words({}, ended_by::rejection), "A policy refused the call");
+    EXPECT_EQ(words({.code = aborted()}, ended_by::caller), "The caller cancelled the call");
 }
 
 TEST(earlier_attempts, have_what_a_fallback_stands_in_for)
@@ -219,6 +218,7 @@ TEST(earlier_attempts, have_what_a_fallback_stands_in_for)
     ASSERT_EQ(end.report().earlier.size(), 1U);
     EXPECT_EQ(end.report().earlier[0].why.code, errc::bulkhead_full);
     EXPECT_EQ(end.report().earlier[0].ended_by, ended_by::rejection);
+    EXPECT_EQ(end.report().earlier[0].policy, "bulkhead");
     EXPECT_EQ(end.report().earlier[0].attempts, 0U);
 }
 

@@ -134,4 +134,26 @@ TEST(a_supervised_attempt, is_cut_short_and_not_left_behind_when_there_is_no_tim
     EXPECT_EQ(t.use_count(), 1);
 }
 
+TEST(a_pause, ends_the_call_by_what_there_was_instead_of_a_timer)
+{
+    asio::io_context context(1);
+    asio::make_service<no_timer>(context);
+    bulkhead const compartment;
+    error_code error;
+    asio::co_spawn(
+        context,
+        [](pipeline p, error_code* to) -> asio::awaitable<void> {
+            try {
+                (void)co_await p.run(throws_before_it_is_a_coroutine, nullptr);
+            } catch (boost::system::system_error const& e) {
+                *to = e.code();
+            }
+        }(pipeline{retry{retry_every(1s, 2)}, compartment}, &error),
+        asio::detached);
+    context.run();
+
+    EXPECT_EQ(error, asio::error::no_descriptors);
+    EXPECT_EQ(compartment.snapshot().running, 0U);
+}
+
 } // namespace

@@ -73,6 +73,7 @@ struct earlier_attempt
     failure why;               ///< What went wrong. Neither code nor exception: see the verdict.
     keel::ended_by ended_by{}; ///< As that of a call.
     keel::verdict verdict{};   ///< What was made of it by the policy that went on, or by all.
+    policy_name policy{};      ///< As that of a call.
     /// How often the operation had been started by then. No more than before: this try has not run it (it was
     /// refused, or a fallback answered).
     std::uint32_t attempts = 0;

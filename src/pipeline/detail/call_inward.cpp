@@ -160,34 +160,6 @@ call::action call::run_operation()
     return must_be_cut_short && (!way_.in || plan_.may_abandon) ? action::supervise : action::run;
 }
 
-call::action call::park(stage waiting, time_point until_when)
-{
-    stage_ = waiting;
-    waking_ = false;
-    supervised(false);
-    if (until_when != never && !arm_if_possible(until_when)) give_up_waiting();
-    way_.now.pass();
-    return action::park;
-}
-
-void call::listen_while_parked(asio::cancellation_slot slot)
-{
-    try {
-        listen(slot);
-    } catch (std::bad_alloc const&) {
-        give_up_waiting();
-    }
-}
-
-/// There is no memory to wait. A call whose turn has just come parks all the same: it is about to be woken,
-/// and whoever wakes it must find it.
-/// \throws std::bad_alloc
-void call::give_up_waiting()
-{
-    if (stage_ == stage::queued && !gate_here().withdraw(*this, way_.seen)) return;
-    throw std::bad_alloc();
-}
-
 void call::go_in(grant const& granted_pass)
 {
     at(way_.index).hold(granted_pass);

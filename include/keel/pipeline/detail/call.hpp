@@ -135,8 +135,10 @@ public:
     call_report& report() noexcept { return report_; }
     /// Whether a policy ended the call, whose name is to be told.
     bool has_policy_to_name() const noexcept { return ended_step_ != nobody; }
-    /// Gives away what keeps the name alive, which is what made the call: the last thing to ask for.
-    void name_policy(policy_name& to) noexcept;
+    /// \param keeps what made the call, and keeps the name alive
+    policy_name name_policy(std::shared_ptr<terms const> keeps) const noexcept;
+    /// The same by giving that away: the last thing to ask for.
+    policy_name name_policy_at_last() noexcept { return name_policy(std::move(way_.by)); }
     plan const& made_of() const noexcept { return plan_; }
 
 private:
@@ -255,7 +257,7 @@ private:
     void leave_the_known() noexcept;
 
     action park(stage waiting, time_point until);
-    void give_up_waiting();
+    bool gives_up_waiting();
     rarities& rare()
     {
         if (!rare_) rare_ = std::make_unique<rarities>();

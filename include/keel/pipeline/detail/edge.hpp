@@ -65,67 +65,51 @@ struct as_outcome
     using type = outcome<T>;
     static constexpr bool tells_story = true;
 
-    /// Becomes the outcome where the coroutine's result is kept, and not in its frame before.
-    template <class T>
-    struct delivery
+    /// Becomes an outcome where the coroutine's result is kept, and not in its frame before.
+    template <class T, class Fill>
+    struct made_in_place
     {
-        call& of;
-        std::optional<value_of<T>>& value;
-
-        operator outcome<T>() &&
-        {
-            if (!of.value_stands()) value.reset();
-            outcome<T> end(std::move(value), std::move(of.why()), std::move(of.report()));
-            if (of.has_policy_to_name()) of.name_policy(end.story_->report.policy);
-            return end;
-        }
-    };
-
-    template <class T>
-    static delivery<T> deliver(call& c, std::optional<value_of<T>>& value)
-    {
-        return {c, value};
-    }
-
-    template <class T>
-    struct success
-    {
-        passage& of;
-        std::optional<value_of<T>>& value;
+        Fill fill;
 
         operator outcome<T>() &&
         {
             outcome<T> end;
+            fill(end);
+            return end;
+        }
+    };
+    template <class T, class Fill>
+    static made_in_place<T, Fill> make(Fill fill)
+    {
+        return {std::move(fill)};
+    }
+
+    template <class T>
+    static auto deliver(call& c, std::optional<value_of<T>>& value)
+    {
+        return make<T>([&](outcome<T>& end) {
+            if (c.value_stands()) end.value_ = std::move(value);
+            auto& story = end.story_.emplace(std::move(c.why()), std::move(c.report()));
+            if (c.has_policy_to_name()) story.report.policy = c.name_policy_at_last();
+        });
+    }
+
+    template <class T>
+    static auto deliver(passage& p, std::optional<value_of<T>>& value)
+    {
+        return make<T>([&](outcome<T>& end) {
             end.value_.emplace(*std::move(value));
-            end.end_ = of.end();
-            return end;
-        }
-    };
-
-    template <class T>
-    static success<T> deliver(passage& p, std::optional<value_of<T>>& value)
-    {
-        return {p, value};
+            end.end_ = p.end();
+        });
     }
 
     template <class T>
-    struct refusal
+    static auto refuse(passage& p)
     {
-        passage& of;
-
-        operator outcome<T>() &&
-        {
-            outcome<T> end;
+        return make<T>([&](outcome<T>& end) {
             auto& story = end.story_.emplace();
-            of.tell_refusal(story.why, story.report);
-            return end;
-        }
-    };
-
-    template <class T>
-    static refusal<T> refuse(passage& p)
-    {
-        return {p};
+            p.tell_refusal(story.why, story.report);
+        });
     }
 };
 
