@@ -48,6 +48,7 @@ seen_end see(outcome<T> const& end)
     seen.stopped = end.report().stopped;
     seen.policy = end.report().policy;
     seen.earlier = end.report().earlier;
+    for (auto& attempt : seen.earlier) attempt.policy = {}; // a name keeps what the call was made by
     return seen;
 }
 
