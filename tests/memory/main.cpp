@@ -245,6 +245,22 @@ private:
     asio::io_context context_{1};
 };
 
+/// Whether Asio itself loses memory when there is none for its context, as 1.38 does.
+bool asio_leaks()
+{
+    auto const before = scarce::outstanding();
+    auto is_made = false;
+    for (std::uint64_t failing = 0; !is_made; ++failing) {
+        scarce::begin(failing);
+        try {
+            asio::io_context const context(1);
+            is_made = true;
+        } catch (std::bad_alloc const&) {}
+        scarce::end();
+    }
+    return scarce::outstanding() != before;
+}
+
 once_end make_and_run(std::uint64_t seed, std::uint64_t failing)
 {
     once_end end;
@@ -282,7 +298,8 @@ once_end run_once(std::uint64_t seed, std::uint64_t failing)
         complaints.swap(end.complaints);
     }).join();
     auto const more = scarce::outstanding() - before;
-    if (complaints.empty() && more != 0) complaints.push_back(std::to_string(more) + " blocks have leaked");
+    static auto const is_asios = asio_leaks();
+    if (complaints.empty() && more != 0 && (end.was_made || !is_asios)) complaints.push_back(std::to_string(more) + " blocks have leaked");
     if (!complaints.empty())
         std::cout << "scene " << seed << ", allocation " << failing << ": " << complaints.front() << '\n';
     end.complaints = std::move(complaints);
