@@ -146,28 +146,29 @@ void time_source::arm_first(deadline& d, time_point now)
 void time_source::remove(deadline& d) noexcept
 {
     if (!lock_.try_lock()) return remove_with_care(d);
-    auto const none_left = note_removal(d);
+    auto const others_keep_alarm = !alarm_is_far_ || (armed_ > 1 && fired_.empty());
+    if (!others_keep_alarm || !queue_.remove_at_once(d)) return remove_locked(d);
+    d.sequence = 0;
+    --armed_;
     lock_.unlock();
-    if (none_left) cancel_far_alarm();
 }
 
-void time_source::remove_with_care(deadline& d) noexcept
+[[gnu::noinline]] void time_source::remove_with_care(deadline& d) noexcept
 {
-    auto none_left = false;
-    {
-        std::lock_guard lock(lock_);
-        none_left = note_removal(d);
-    }
-    if (none_left) cancel_far_alarm();
+    lock_.lock();
+    remove_locked(d);
 }
 
-/// \returns whether the alarm is set far ahead and nothing is left to wait for. With the lock held
-inline bool time_source::note_removal(deadline& d) noexcept
+/// With the lock, which it gives up.
+void time_source::remove_locked(deadline& d) noexcept
 {
     queue_.remove(d);
     d.sequence = 0;
     --armed_;
-    return alarm_is_far_ && (fired_.empty() ? armed_ == 0 : queue_.empty());
+    auto const none_left = fired_.empty() ? armed_ == 0 : queue_.empty();
+    auto const is_alarm_idle = alarm_is_far_ && none_left;
+    lock_.unlock();
+    if (is_alarm_idle) cancel_far_alarm();
 }
 
 std::size_t time_source::armed() const

@@ -46,9 +46,9 @@ TEST(a_supervised_attempt, leaves_nothing_in_the_queue_when_its_operation_is_rea
     auto succeeded = 0;
     asio::co_spawn(context, call_often(timed(bulkhead()), is_ready, t, &succeeded), asio::detached);
 
-    auto const handlers = context.run();
-    if (BOOST_ASIO_VERSION < 103600) // from there on, Asio itself posts the end of what it has spawned
-        EXPECT_LE(handlers, 2U) << "the caller's first step and its last";
+    // From 1.36 on, Asio itself posts the end of what it has spawned.
+    auto const most = BOOST_ASIO_VERSION < 103600 ? 2U : 101U;
+    EXPECT_LE(context.run(), most) << "the caller's first step and its last";
     EXPECT_EQ(succeeded, 100);
     EXPECT_EQ(t.use_count(), 1);
 }

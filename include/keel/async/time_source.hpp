@@ -106,7 +106,7 @@ private:
     void arm_first(deadline& d, time_point now);
     void remove(deadline& d) noexcept;
     void remove_with_care(deadline& d) noexcept;
-    bool note_removal(deadline& d) noexcept;
+    void remove_locked(deadline& d) noexcept;
 
     std::optional<firing> fire_first(time_point now);
     void deliver(std::uint64_t number);

@@ -10,23 +10,23 @@ namespace keel::detail {
 /// give it back. Whoever finds it taken spins, then yields, and at last sleeps for moments, so that a thread
 /// that was interrupted while it had the lock is let run even by threads of a higher priority.
 ///
-/// Not fair, not recursive, and nobody may wait for anything while holding it.
+/// Not fair, not recursive, and nobody may wait for anything, or start a thread, while holding it. The only
+/// thread of a process does not even mark it as taken: where memory is slow, each thing that is written waits
+/// for those before it.
 class brief_lock
 {
 public:
     void lock() noexcept
     {
-        if (is_only_thread()) return taken_.store(true, std::memory_order_relaxed);
+        if (is_only_thread()) return;
         while (taken_.exchange(true, std::memory_order_acquire)) wait();
     }
 
-    bool try_lock() noexcept
+    bool try_lock() noexcept { return is_only_thread() || !taken_.exchange(true, std::memory_order_acquire); }
+    void unlock() noexcept
     {
-        if (!is_only_thread()) return !taken_.exchange(true, std::memory_order_acquire);
-        taken_.store(true, std::memory_order_relaxed);
-        return true;
+        if (taken_.load(std::memory_order_relaxed)) taken_.store(false, std::memory_order_release);
     }
-    void unlock() noexcept { taken_.store(false, std::memory_order_release); }
 
 private:
     void wait() const noexcept;

@@ -38,10 +38,14 @@ public:
     /// Takes a node out; also out of a `deadline_list` that has nothing to do with this queue.
     void remove(deadline_node& node) noexcept
     {
-        if (node.previous)
-            deadline_list::remove(node);
-        else
-            heap_.remove(node);
+        if (!remove_at_once(node)) heap_.remove(node);
+    }
+    /// The same if it is in a list, as it mostly is. False: it is not.
+    static bool remove_at_once(deadline_node& node) noexcept
+    {
+        if (!node.previous) return false;
+        deadline_list::remove(node);
+        return true;
     }
 
     /// The next to fire; null: there is none. Looks at every lane.
