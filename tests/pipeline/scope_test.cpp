@@ -12,6 +12,9 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <optional>
 #include <vector>
 
@@ -295,6 +298,155 @@ TEST(a_scope, is_not_that_of_another_coroutine_on_its_executor)
     EXPECT_EQ(child.by, ended_by::timeout);
     EXPECT_EQ(child.at, 50ms);
     expect_nothing_left(world);
+}
+
+/// So large that the coroutine's slot goes elsewhere, and its memory to the next coroutine.
+struct large_filter
+{
+    std::array<std::byte, 256> state{};
+    asio::cancellation_type operator()(asio::cancellation_type asked) const
+    {
+        return asked & asio::cancellation_type::terminal;
+    }
+};
+
+struct family
+{
+    std::array<asio::cancellation_signal, 3> signals{};
+    std::array<seen, 3> children{};
+    call_context told{};
+};
+
+asio::awaitable<int> ends_at_once() { co_return 1; }
+
+asio::awaitable<seen> with_a_filter_of_its_own(pipeline p, scripted<int> childs, scripted<int> own,
+                                               family* all)
+{
+    (void)co_await p.run(ends_at_once); // the thread remembers the scope
+    auto const executor = co_await asio::this_coro::executor;
+    co_await asio::this_coro::reset_cancellation_state(large_filter{});
+    for (std::size_t i = 0; i < all->children.size(); ++i)
+        asio::co_spawn(executor, bystander(p, childs, &all->children[i]),
+                       asio::bind_cancellation_slot(all->signals[i].slot(), asio::detached));
+    all->told = co_await this_call();
+    co_return co_await call(pipeline{}, own);
+}
+
+TEST(a_scope, is_left_by_a_coroutine_that_installs_a_filter)
+{
+    simulation world;
+    scripted<int> childs, own;
+    childs.hangs();
+    own.takes(300ms).returns(1);
+    family all;
+    end_of<seen> end;
+    keel::co_spawn(world.context(),
+                   with_a_filter_of_its_own(pipeline{timeout{{.limit = 20ms}}}, childs, own, &all),
+                   end.handler(), call_context().traced_by("4711").expiring(time_point{1s}));
+    world.drain();
+    for (auto const& child : all.children) {
+        EXPECT_EQ(child.by, ended_by::timeout);
+        EXPECT_EQ(child.at, 20ms);
+    }
+    ASSERT_TRUE(end.value);
+    EXPECT_EQ(end.value->by, ended_by::operation);
+    EXPECT_EQ(end.value->at, 300ms);
+    EXPECT_EQ(all.told.trace_id, "4711");
+    expect_nothing_left(world);
+}
+
+asio::awaitable<seen> with_a_small_filter(pipeline p, scripted<int> op)
+{
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_return co_await call(std::move(p), std::move(op));
+}
+
+TEST(a_scope, that_was_left_gives_its_deadline_all_the_same)
+{
+    simulation world;
+    scripted<int> op;
+    op.hangs();
+    for (auto const limit : {50ms, 10ms}) {
+        auto const began = world.elapsed();
+        end_of<seen> end;
+        keel::co_spawn(world.context(), with_a_small_filter(pipeline{timeout{{.limit = limit}}}, op),
+                       end.handler(), call_context().expiring(time_point{began + 20ms}));
+        world.drain();
+        ASSERT_TRUE(end.value);
+        EXPECT_EQ(end.value->by, limit < 20ms ? ended_by::timeout : ended_by::deadline);
+        EXPECT_EQ(world.elapsed() - began, std::min<duration>(limit, 20ms));
+    }
+    expect_nothing_left(world);
+}
+
+/// What a coroutine makes of cancellations, and whether it does so as Asio's users do or in Keel's way.
+struct filtered
+{
+    asio::cancellation_type first{};
+    asio::cancellation_type then{};
+    bool by_keel = false;
+};
+
+asio::awaitable<void> let_through(asio::cancellation_type types, bool by_keel)
+{
+    if (by_keel)
+        co_await enable_cancellation(types);
+    else
+        co_await asio::this_coro::reset_cancellation_state(
+            [types](asio::cancellation_type asked) { return asked & types; });
+}
+
+asio::awaitable<seen> with_filters(pipeline p, filtered how)
+{
+    co_await let_through(how.first, how.by_keel);
+    if (how.then != how.first) {
+        co_await sleep_for(30ms);
+        co_await let_through(how.then, how.by_keel);
+    }
+    auto const end = co_await p.run(unwind_for_a_second);
+    auto const executor = co_await asio::this_coro::executor;
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_return seen{end.ended_by(), end.error(), end.attempts(), now(executor).time_since_epoch()};
+}
+
+using asio::cancellation_type;
+
+seen end_with_filters(filtered how, bool in_scope, duration cancelled_at, cancellation_type type)
+{
+    simulation world;
+    asio::cancellation_signal signal;
+    end_of<seen> end;
+    pipeline const p{retry{retry_every(1ms, 2), no_retry_budget}, timeout{{.limit = 50ms}}};
+    auto token = asio::bind_cancellation_slot(signal.slot(), end.handler());
+    if (in_scope)
+        keel::co_spawn(world.context(), with_filters(p, how), std::move(token));
+    else
+        asio::co_spawn(world.context(), with_filters(p, how), std::move(token));
+    world.advance(cancelled_at);
+    asio::post(world.context(), [&] { signal.emit(type); });
+    world.drain();
+    EXPECT_TRUE(end.value);
+    expect_nothing_left(world);
+    return end.value.value_or(seen{});
+}
+
+TEST(a_scope, is_cancelled_by_what_its_coroutine_lets_through)
+{
+    filtered const everything{cancellation_type::all, cancellation_type::all, false};
+    filtered const late{cancellation_type::none, cancellation_type::terminal, false};
+    for (auto how : {everything, late})
+        for (auto const type :
+             {cancellation_type::terminal, cancellation_type::partial, cancellation_type::total})
+            for (auto const at : {duration{10ms}, duration{40ms}, duration{90ms}}) {
+                auto const as_ever = end_with_filters(how, false, at, type);
+                for (auto const by_keel : {false, true}) {
+                    how.by_keel = by_keel;
+                    auto const there = end_with_filters(how, true, at, type);
+                    EXPECT_EQ(there.by, as_ever.by) << "at " << to_string(at);
+                    EXPECT_EQ(there.attempts, as_ever.attempts) << "at " << to_string(at);
+                    EXPECT_EQ(there.at, as_ever.at) << "at " << to_string(at);
+                }
+            }
 }
 
 TEST(a_scope, may_be_destroyed_with_its_context)

@@ -3,6 +3,8 @@
 #include "operation.hpp"
 #include "spawn.hpp"
 
+#include <keel/async/enable_cancellation.hpp>
+
 #include <boost/asio/this_coro.hpp>
 
 #include <exception>
@@ -16,7 +18,7 @@ asio::awaitable<void> prepare(book* b, std::uint32_t call, duration after)
 {
     auto& record = b->calls[call];
     if (record.how.accepts_partial)
-        co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+        co_await enable_cancellation(asio::cancellation_type::all);
     record.awaiting = true;
     if (after > duration::zero()) co_await sleep_for(after);
     record.began = b->now();

@@ -69,7 +69,7 @@ asio::awaitable<T> run_in_scope(own_frame, scope_ref where, Work work)
     auto const here = co_await ask_surroundings();
     std::exception_ptr thrown;
     std::optional<value_of<T>> value;
-    if (where.where->begin(here.cancellation().slot())) {
+    if (begin_scope(where, here)) {
         try {
             if constexpr (std::is_void_v<T>) {
                 co_await spawned<Work>::start(work);

@@ -116,7 +116,8 @@ private:
                 if (slept) break;
                 ++s->cancelled;
                 if (!now.deaf) throw boost::system::system_error(error_code(asio::error::operation_aborted));
-                co_await asio::this_coro::reset_cancellation_state();
+                auto state = co_await asio::this_coro::cancellation_state;
+                state.clear(); // and stays in its scope, if it is in one
             }
         }
         co_return now.end();

@@ -44,8 +44,6 @@ void attempt_base::cancel()
     if (!finished_) scope_->cancel(asio::cancellation_type::terminal);
 }
 
-bool attempt_base::begin(asio::cancellation_slot own) noexcept { return scope_->begin(own); }
-
 attempt_base::end::~end()
 {
     if (!of_) return;

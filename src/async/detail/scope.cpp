@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -47,13 +48,22 @@ bool visit_scope_executor(asio::any_io_executor const& executor, Visitor visit)
 }
 
 /// A scope that this thread has found lately, and its coroutine's slot. The scope may be in use on another
-/// thread by now, so nothing of it is read but the generation. While that is the same, so is the coroutine
-/// that has the slot: its memory is the scope's signal's, which lets go of it after the generation has grown.
+/// thread by now, so nothing of it is read but the number of its slots. While that is the same, so is the
+/// coroutine that has the slot: the number grows before the slot's memory goes.
 struct remembered
 {
-    scope_ref where{};
+    scope* where = nullptr;
+    std::uint64_t slots = 0;
     asio::cancellation_slot slot{};
     std::uint64_t at = 0; ///< If a runtime has ended since, it may have been the scope's.
+};
+
+/// Keeps memory for the coroutine's filter, and a small one of the user's, in the slot where they go one after
+/// the other: Asio does not get over a lack of memory there.
+struct room_for_filters
+{
+    void operator()(asio::cancellation_type) const noexcept {}
+    std::byte room[64];
 };
 
 constexpr std::size_t pairs = 128;
@@ -130,12 +140,13 @@ call_context scope::describe() const
 void scope::retire() noexcept
 {
     generation.fetch_add(1, std::memory_order_release);
+    forget_slot();
     root.slot().clear();
     executor = {};
     context = {};
     innermost = nullptr;
     slot_ = {};
-    asked_ = asio::cancellation_type::none;
+    enable(asio::cancellation_type::terminal);
     started_ = false;
 }
 
@@ -156,6 +167,7 @@ scope_lease::scope_lease(std::shared_ptr<scope_pool> from, asio::any_io_executor
       held_(&pool_->take())
 {
     try {
+        held_->root.slot().emplace<room_for_filters>();
         held_->executor = in_scope(executor, ref());
     } catch (...) {
         pool_->put_back(*held_);
@@ -182,17 +194,23 @@ scope_ref scope_of(asio::any_io_executor const& executor) noexcept
     return found;
 }
 
-scope* find_scope(asio::any_io_executor const& executor, asio::cancellation_slot const& slot) noexcept
+scope_found find_scope(asio::any_io_executor const& executor, asio::cancellation_slot const& slot) noexcept
 {
-    if (!slot.is_connected()) return nullptr;
-    auto const named = scope_of(executor);
-    auto* const found = named.get();
-    if (!found || !found->is_of(slot)) return nullptr;
-    if (!kept_pools::keep(found->home.scopes())) return found;
+    if (!slot.is_connected()) return {};
+    auto* const found = scope_of(executor).get();
+    if (!found) return {};
+    if (!found->is_of(slot)) return {.left = found->was_left() ? found : nullptr};
+    if (!kept_pools::keep(found->home.scopes())) return {.in = found};
     lately.last = place_of(slot);
     lately.all[lately.last + 1] = lately.all[lately.last];
-    lately.all[lately.last] = {named, slot, runtime::ended()};
-    return found;
+    lately.all[lately.last] = {found, found->slots.load(std::memory_order_relaxed), slot, runtime::ended()};
+    return {.in = found};
+}
+
+call_context context_of_left(asio::any_io_executor const& executor)
+{
+    auto const* const named = scope_of(executor).get();
+    return named && named->was_left() ? named->context : call_context();
 }
 
 scope* recall_scope(asio::cancellation_slot const& slot) noexcept
@@ -201,7 +219,7 @@ scope* recall_scope(asio::cancellation_slot const& slot) noexcept
     if (lately.all[lately.last].slot != slot) lately.last |= 1;
     auto const& known = lately.all[lately.last];
     if (known.slot != slot || !slot.is_connected() || known.at != runtime::ended()) return nullptr;
-    return known.where.get();
+    return known.where->slots.load(std::memory_order_acquire) == known.slots ? known.where : nullptr;
 }
 
 std::optional<asio::io_context::executor_type> plain_executor(asio::any_io_executor const& executor) noexcept

@@ -82,7 +82,7 @@ void call::turned_away(errc why)
 
 call_context call::describe_attempt() const
 {
-    auto known = way_.in ? way_.in->describe() : call_context();
+    auto known = way_.in ? way_.in->describe() : context_of_left(executor());
     known.deadline = way_.until;
     known.attempt = way_.attempts;
     if (way_.idempotency_key) known.idempotency_key = *way_.idempotency_key;

@@ -17,7 +17,7 @@ passage::passage(std::shared_ptr<terms const>& made_by, whereabouts at, asio::ca
       known_to(context.live()),
       now(context.time()),
       seen{.now = now, .weight = made_by->wanted.weight(), .from = made_by->origin},
-      inherited(at.in ? at.in->deadline() : never),
+      inherited(at.inherited),
       traced(made_of.sink && made_of.sink->least_severity() == telemetry::severity::debug)
 {
     slots = few_.data();
@@ -31,6 +31,7 @@ passage::passage(std::shared_ptr<terms const>& made_by, whereabouts at, asio::ca
 {
     if (!by->is_direct || traced || known_to) return answer::obstructed;
     if (state.cancelled() != asio::cancellation_type::none) return answer::obstructed;
+    if (in) in->forgive(); // whatever was asked before, the coroutine has dealt with
     if (until != never && until <= now()) return answer::obstructed;
     auto const* const steps = made_of.steps.data();
     auto const all = static_cast<step_index>(made_of.steps.size());

@@ -1,5 +1,6 @@
 #include "scene.hpp"
 
+#include <keel/async/enable_cancellation.hpp>
 #include <keel/async/sleep.hpp>
 #include <keel/async/this_call.hpp>
 #include <keel/telemetry/line.hpp>
@@ -37,7 +38,7 @@ asio::awaitable<int> run_noted(std::shared_ptr<call_notes> notes)
 asio::awaitable<void> make_call(overridden_pipeline through, std::shared_ptr<call_notes> notes,
                                 surroundings around)
 {
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    co_await enable_cancellation(asio::cancellation_type::all);
     auto const here = co_await this_call();
     notes->in_a_scope = here.trace_id == name_of_the_scope;
     auto const outcome = co_await through.run(run_noted, notes);

@@ -49,7 +49,6 @@ public:
     std::shared_ptr<void> luggage;
 
 protected:
-    bool begin(asio::cancellation_slot own) noexcept;
     void finish() noexcept { finished_ = true; }
     /// The spawn itself still runs. Whatever ends in there would wait in the queue for its last step, and its
     /// memory with it, unless the coroutine is resumed once before that.
@@ -91,7 +90,7 @@ private:
                                       [[maybe_unused]] std::shared_ptr<void const> owned)
     {
         auto const here = co_await ask_surroundings();
-        if (self->begin(here.cancellation().slot())) {
+        if (begin_scope(self->scope_.ref(), here)) {
             try {
                 if constexpr (std::is_void_v<T>) {
                     co_await what.start();

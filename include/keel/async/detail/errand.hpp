@@ -62,8 +62,8 @@ protected:
     /// The operation's root coroutine.
     virtual asio::awaitable<void> body() = 0;
 
-    /// False: it was cancelled before it could begin.
-    bool enter(asio::cancellation_slot own) noexcept { return where_.get()->begin(own); }
+    /// The scope of that coroutine, from there.
+    scope_ref where() const noexcept { return where_; }
 
 private:
     class end;

@@ -2,6 +2,7 @@
 
 #include <keel/async/call_context.hpp>
 #include <keel/async/detail/errand.hpp>
+#include <keel/async/detail/own_frame.hpp>
 #include <keel/async/detail/result_slot.hpp>
 #include <keel/async/detail/scope.hpp>
 
@@ -47,13 +48,13 @@ public:
 private:
     asio::awaitable<void> body() override
     {
-        return body(std::static_pointer_cast<errand_of>(this->shared_from_this()));
+        return body({}, std::static_pointer_cast<errand_of>(this->shared_from_this()));
     }
 
-    static asio::awaitable<void> body(std::shared_ptr<errand_of> self)
+    static asio::awaitable<void> body(own_frame, std::shared_ptr<errand_of> self)
     {
-        auto const state = co_await asio::this_coro::cancellation_state;
-        if (self->enter(state.slot())) {
+        auto const here = co_await ask_surroundings();
+        if (begin_scope(self->where(), here)) {
             try {
                 if constexpr (std::is_void_v<T>) {
                     co_await self->operation_();
@@ -65,7 +66,7 @@ private:
                 self->result.capture();
             }
         }
-        co_await asio::this_coro::throw_if_cancelled(false); // or the spawn's own last step would throw
+        here.throw_if_cancelled(false); // or the spawn's own last step would throw
     }
 
     std::shared_ptr<void const> owner_;

@@ -37,6 +37,11 @@ public:
     {
         return answer(asio::this_coro::cancellation_state);
     }
+    template <class Filter>
+    void filter_cancellation(Filter in) const
+    {
+        answer(asio::this_coro::reset_cancellation_state(std::move(in), asio::enable_total_cancellation()));
+    }
     bool throws_if_cancelled() const { return answer(asio::this_coro::throw_if_cancelled()); }
     void throw_if_cancelled(bool yes) const { answer(asio::this_coro::throw_if_cancelled(yes)); }
 
@@ -44,7 +49,7 @@ private:
     template <class Question>
     auto answer(Question question) const
     {
-        return own_->await_transform(question).await_resume();
+        return own_->await_transform(std::move(question)).await_resume();
     }
 
     Promise* own_;

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace keel::detail {
 
@@ -35,10 +36,11 @@ struct scoped_call
 ///
 /// A pipeline that finds itself in a scope cuts an operation short through this signal, where it would else
 /// have to spawn. It finds the scope by the coroutine's executor, and knows by the cancellation slot that it
-/// is not some other coroutine that was given the same executor.
+/// is not some other coroutine that was given the same executor. That slot is known for as long as the
+/// coroutine has the `scope_filter` that came with it: one that installs a filter of its own has left.
 ///
-/// Lives in a pool and is used again; see `scope_ref`. Everything but `generation` belongs to the coroutine's
-/// executor.
+/// Lives in a pool and is used again; see `scope_ref`. Everything but `generation` and `slots` belongs to the
+/// coroutine's executor.
 class scope
 {
 public:
@@ -47,32 +49,54 @@ public:
     runtime& home;                  ///< Of the context whose pool it is from.
     asio::any_io_executor executor; ///< The coroutine's.
     std::atomic<std::uint64_t> generation{0};
+    std::atomic<std::uint64_t> slots{0}; ///< Counts those that it has known.
     asio::cancellation_signal root;
     call_context context;
     scoped_call* innermost = nullptr;
 
-    /// The coroutine has begun. False: it was cancelled before and must not do anything.
+    /// The coroutine has begun, and has its `scope_filter`. False: it was cancelled before and must not do
+    /// anything.
     bool begin(asio::cancellation_slot own) noexcept
     {
         slot_ = own;
+        is_known_ = true;
         started_ = true;
         return !cancelled_by_caller();
     }
 
     /// Whether this is the scope of the coroutine whose cancellation slot this is.
-    bool is_of(asio::cancellation_slot const& of) const noexcept { return started_ && slot_ == of; }
+    bool is_of(asio::cancellation_slot const& of) const noexcept { return is_known_ && slot_ == of; }
+    /// Whether its coroutine has a filter of its own by now.
+    bool was_left() const noexcept { return started_ && !is_known_; }
+    /// The memory of the coroutine's slot goes.
+    void forget_slot() noexcept
+    {
+        is_known_ = false;
+        slots.fetch_add(1, std::memory_order_release);
+    }
+
+    /// What the coroutine lets through of what is asked of it.
+    asio::cancellation_type let_through(asio::cancellation_type type) const noexcept { return type & enabled_; }
+    /// From now on these, and what was asked before is forgotten.
+    void enable(asio::cancellation_type types) noexcept
+    {
+        enabled_ = types;
+        asked_ = asio::cancellation_type::none;
+    }
 
     /// Cancels from outside: whoever started the coroutine does not want it any more. Asio 1.26 cannot cancel
     /// a coroutine that has not begun: it would lose the completion.
     void cancel(asio::cancellation_type type)
     {
-        asked_ = asked_ | type;
+        asked_ = asked_ | let_through(type);
         if (started_) root.emit(type);
     }
 
-    bool cancelled_by_caller() const noexcept
+    bool cancelled_by_caller() const noexcept { return asked_ != asio::cancellation_type::none; }
+    /// The coroutine goes on as if nobody had cancelled it.
+    void forgive() noexcept
     {
-        return (asked_ & asio::cancellation_type::terminal) != asio::cancellation_type::none;
+        if (cancelled_by_caller()) asked_ = asio::cancellation_type::none;
     }
 
     /// Whether anybody further out than this call wants what is inside to stop.
@@ -101,8 +125,10 @@ public:
 
 private:
     asio::cancellation_slot slot_;
-    asio::cancellation_type asked_ = asio::cancellation_type::none;
+    asio::cancellation_type enabled_ = asio::cancellation_type::terminal; ///< Asio's own default.
+    asio::cancellation_type asked_ = asio::cancellation_type::none;       ///< And let through.
     bool started_ = false;
+    bool is_known_ = false; ///< The slot.
 };
 
 /// Refers to a scope for as long as it is the same scope. Use only while its context lives.
@@ -118,6 +144,39 @@ struct scope_ref
 
     friend bool operator==(scope_ref const&, scope_ref const&) = default;
 };
+
+/// The cancellation filter of a scope's coroutine. Asio keeps it beside the memory of the coroutine's slot and
+/// destroys it when that goes, because the coroutine installs another filter. The next coroutine may get that
+/// memory, and would be taken for this one.
+class scope_filter
+{
+public:
+    explicit scope_filter(scope_ref of) noexcept : of_(of) {}
+    scope_filter(scope_filter&& other) noexcept : of_(std::exchange(other.of_, {})) {}
+    scope_filter& operator=(scope_filter&&) = delete;
+    ~scope_filter()
+    {
+        if (auto* const scope = of_.get()) scope->forget_slot();
+    }
+
+    asio::cancellation_type operator()(asio::cancellation_type type) const noexcept
+    {
+        auto const* const scope = of_.get();
+        return scope ? scope->let_through(type) : asio::cancellation_type::none;
+    }
+
+private:
+    scope_ref of_;
+};
+
+/// Makes the coroutine that asks the one of the scope. False: it must not do anything.
+/// \param here its `surroundings`
+template <class Surroundings>
+bool begin_scope(scope_ref where, Surroundings const& here)
+{
+    here.filter_cancellation(scope_filter(where));
+    return where.where->begin(here.cancellation().slot());
+}
 
 /// Owns a scope for one coroutine. Move-only.
 class scope_lease
@@ -142,9 +201,18 @@ private:
 /// The scope that an executor was made for, if it was.
 scope_ref scope_of(asio::any_io_executor const&) noexcept;
 
-/// The scope of the coroutine that has this executor and this cancellation slot. Null: it is not in one.
-scope* find_scope(asio::any_io_executor const&, asio::cancellation_slot const&) noexcept;
-/// The same without asking for the executor, which is a copy: if this thread has found the scope lately.
+/// What a coroutine may know of a scope.
+struct scope_found
+{
+    scope* in = nullptr;         ///< It is the scope's own.
+    scope const* left = nullptr; ///< It may have been, and has its context still.
+};
+
+/// The scope of the coroutine that has this executor and this cancellation slot.
+scope_found find_scope(asio::any_io_executor const&, asio::cancellation_slot const&) noexcept;
+/// What one knows that may have left the scope of this executor. Else the defaults.
+call_context context_of_left(asio::any_io_executor const&);
+/// The scope without asking for the executor, which is a copy: if this thread has found the scope lately.
 scope* recall_scope(asio::cancellation_slot const&) noexcept;
 
 /// The executor of an `io_context` inside this one. Nothing: it is of another kind, a strand for instance.

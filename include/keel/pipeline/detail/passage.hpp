@@ -29,7 +29,8 @@ namespace keel::detail {
 struct whereabouts
 {
     asio::any_io_executor const& executor;
-    scope* in; ///< Null: in none.
+    scope* in;            ///< Null: in none.
+    time_point inherited; ///< What its surroundings allow it.
 };
 
 /// A call's way through a pipeline: how far it has come, what it holds of the steps behind it, and what time
