@@ -98,8 +98,8 @@ private:
             throw std::length_error("circuit_breaker_registry: a key of " + std::to_string(l.key.size()) +
                                     " bytes");
         s.drop_idle(now, some);
-        while (!commons_->take_place())
-            if (!make_room(s, now)) return nullptr;
+        for (auto rounds = 0; !commons_->take_place(); ++rounds)
+            if (rounds == most_rounds || !make_room(s, now)) return nullptr;
         place here{commons_.get()};
         auto fresh = detail::make_circuit_entry(l.key, commons_->rules.words());
         held.lock();
@@ -118,6 +118,9 @@ private:
         }
         return false;
     }
+
+    /// Others may be faster to take the room that was made. So may `on_removed`, for ever, if it asks for a key.
+    static constexpr int most_rounds = 64;
 
     // The set uses the lowest eight bits and the highest ones.
     static constexpr unsigned hash_bits_in_use = 8;

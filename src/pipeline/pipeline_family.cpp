@@ -145,6 +145,8 @@ public:
 private:
     static constexpr std::size_t few = 2; ///< What an access drops, and more than it can add.
     static constexpr std::size_t some = 16;
+    /// Others may be faster to take the room that was made. So may `on_removed`, for ever, if it asks for a key.
+    static constexpr int most_rounds = 64;
     static constexpr std::size_t all = static_cast<std::size_t>(-1);
 
     void check(std::string_view key) const
@@ -176,6 +178,7 @@ private:
     /// Somebody else may have been faster: then it is theirs that everybody gets.
     std::optional<pipeline> put(entry_ptr const& made, time_point now, bool& due)
     {
+        auto rounds = 0;
         do {
             std::lock_guard lock(mutex_);
             if (auto* const theirs = shelf_.find(made->key)) return hand_out(*theirs, now, due);
@@ -184,7 +187,7 @@ private:
                 ++counted_.built;
                 return hand_out(*made, now, due);
             }
-        } while (make_room(now));
+        } while (rounds++ < most_rounds && make_room(now));
         std::lock_guard lock(mutex_);
         ++counted_.refused;
         return std::nullopt;

@@ -438,6 +438,19 @@ TEST_F(roomy, entries_show_every_breaker)
 
 // Several threads
 
+TEST(circuit_breaker_registry, gives_up_when_its_observer_takes_the_room_that_was_made)
+{
+    std::optional<circuit_breaker_registry> hosts;
+    auto o = one_strike(1);
+    o.on_removed = [&](circuit_breaker_removed const&) {
+        hosts->try_acquire("audit", t0).settle(verdict::success, t0);
+    };
+    hosts.emplace(o);
+    hosts->try_acquire("a", t0).settle(verdict::success, t0);
+    EXPECT_EQ(hosts->try_acquire("b", t0).error(), errc::registry_full);
+    EXPECT_TRUE(hosts->contains("audit"));
+}
+
 TEST(circuit_breaker_registry, two_threads_share_keys_come_and_go_and_lose_no_permit)
 {
     std::atomic<std::uint64_t> removed{0};

@@ -122,6 +122,31 @@ TEST(a_breaker_with_a_sink_of_its_own, tells_of_resets_refusals_and_what_it_igno
                "event=circuit_reset policy=circuit_breaker"}));
 }
 
+/// Notes when a circuit has ignored a call.
+class listens_for_ignored final : public telemetry::sink
+{
+public:
+    telemetry::severity least_severity() const noexcept override { return telemetry::severity::debug; }
+    void on(telemetry::event const& e) override
+    {
+        if (auto const* const ignored = std::get_if<telemetry::circuit_ignored>(&e))
+            at.push_back(ignored->by.at);
+    }
+
+    std::vector<time_point> at;
+};
+
+TEST(a_breaker_with_a_sink_of_its_own, tells_of_a_dropped_permit_at_the_time_that_it_knows)
+{
+    for (auto const slow_call : {std::optional<duration>(), std::optional<duration>(1s)}) {
+        auto const own = std::make_shared<listens_for_ignored>();
+        circuit_breaker const breaker{{.window = count_window{.size = 10}, .slow_call = slow_call}};
+        breaker.observe(own);
+        EXPECT_TRUE(breaker.try_acquire(time_point(100s)));
+        EXPECT_EQ(own->at, std::vector{time_point(100s)});
+    }
+}
+
 TEST(a_breaker_with_a_sink_of_its_own, reports_each_change_once_and_there)
 {
     simulation world;

@@ -3,6 +3,7 @@
 #include "support/calls.hpp"
 #include "support/world.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -96,6 +97,44 @@ TEST(a_users_gate, refuses_and_hears_of_the_end)
     EXPECT_EQ(own->inside, 0);
     EXPECT_EQ(own->heard, (std::vector{verdict::success, verdict::failure}));
     EXPECT_EQ(op.started(), 2u);
+}
+
+/// Counts its runs.
+class counted final : public loop
+{
+public:
+    std::string_view name() const noexcept override { return "counted"; }
+    std::unique_ptr<loop_run> begin(moment&) const override { return std::make_unique<run>(*this); }
+
+    mutable int alive = 0;
+    mutable int most = 0;
+
+private:
+    class run final : public loop_run
+    {
+    public:
+        explicit run(counted const& of) : of_(of) { of_.most = std::max(of_.most, ++of_.alive); }
+        ~run() override { --of_.alive; }
+        loop_action attempt_ended(attempt_end const&) override { return pass_on{}; }
+
+    private:
+        counted const& of_;
+    };
+};
+
+TEST(a_users_loop, is_begun_anew_for_each_way_in_and_gone_after_each_way_out)
+{
+    simulation world;
+    auto const outer = std::make_shared<counted const>();
+    auto const inner = std::make_shared<counted const>();
+    pipeline const p{retry{retry_every(1ms, 100), no_retry_budget}, std::shared_ptr<loop const>(outer),
+                     retry{retry_every(1ms, 2), no_retry_budget}, std::shared_ptr<loop const>(inner)};
+    scripted<int> op;
+    op.fails(reset());
+    EXPECT_EQ(world.run(p.run(op)).attempts(), 200U);
+    EXPECT_EQ(outer->most, 1);
+    EXPECT_EQ(inner->most, 1);
+    EXPECT_EQ(outer->alive + inner->alive, 0);
 }
 
 TEST(a_users_gate, may_throw)

@@ -691,6 +691,17 @@ TEST(pipeline_family, lets_its_observer_ask_it_and_drops_what_that_throws)
     EXPECT_EQ(sizes, (std::vector<std::size_t>{0}));
 }
 
+TEST(pipeline_family, gives_up_when_its_observer_takes_the_room_that_was_made)
+{
+    std::optional<pipeline_family> hosts;
+    auto options = holding(1);
+    options.on_removed = [&](pipeline_removed const&) { (void)hosts->try_get("audit", t0); };
+    hosts.emplace(options, [](std::string_view) { return pipeline{}; });
+    (void)hosts->get("a", t0);
+    EXPECT_FALSE(hosts->try_get("b", t0));
+    EXPECT_TRUE(hosts->contains("audit"));
+}
+
 TEST(pipeline_family, asks_policies_without_its_lock)
 {
     class nosy final : public gate

@@ -256,6 +256,49 @@ TEST(run_on, ends_by_the_caller_when_it_is_cancelled)
     EXPECT_EQ(world.elapsed(), 1s);
 }
 
+/// Has the caller cancelled when it is asked.
+class cancels_the_caller final : public gate
+{
+public:
+    std::string_view name() const noexcept override { return "cancels_the_caller"; }
+    admission admit(visit const&) override
+    {
+        caller->cancel();
+        return admission::granted({});
+    }
+    void settle(grant const&, verdict, visit const&) noexcept override {}
+
+    testing::started const* caller = nullptr;
+};
+
+asio::awaitable<void> call_in_a_second(pipeline p, scripted<int> op,
+                                       std::shared_ptr<std::optional<outcome<int>>> end)
+{
+    co_await sleep_for(1s);
+    co_await call_once(p, op, end);
+}
+
+TEST(run_on, does_not_send_what_its_caller_does_not_want_any_more)
+{
+    for (auto const limited : {false, true}) {
+        simulation world;
+        auto const last = std::make_shared<cancels_the_caller>();
+        pipeline const sent{std::shared_ptr<gate>(last), to_another_strand(world)};
+        pipeline const p = limited ? pipeline{timeout{{.limit = 1min}}, sent} : sent;
+        scripted<int> op;
+        op.takes(1h).returns(42);
+        auto const end = std::make_shared<std::optional<outcome<int>>>();
+        auto const caller = world.start(call_in_a_second(p, op, end));
+        last->caller = &caller;
+        world.drain();
+        ASSERT_TRUE(end->has_value());
+        EXPECT_EQ((*end)->ended_by(), ended_by::caller);
+        EXPECT_EQ(op.started(), 0U);
+        EXPECT_EQ(world.elapsed(), 1s);
+        expect_nothing_left(world);
+    }
+}
+
 asio::awaitable<call_context> tells_its_call()
 {
     auto const known = co_await keel::this_call();

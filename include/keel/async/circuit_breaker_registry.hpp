@@ -44,7 +44,9 @@ struct circuit_breaker_registry_options
     duration idle_expiry = std::chrono::minutes(10);
 
     /// Told of every breaker that has left, so that its metrics can go too. Called outside of locks, on the
-    /// thread whose request made it go. What it throws is dropped. Must not own the registry.
+    /// thread whose request made it go. What it throws is dropped. Must not own the registry. If it asks
+    /// the registry for a key, it may take the very place that was made for another one, which is refused
+    /// when that has happened too often.
     std::function<void(circuit_breaker_removed const&)> on_removed{};
 };
 

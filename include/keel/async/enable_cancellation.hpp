@@ -14,7 +14,7 @@ namespace keel {
 ///
 /// `none`: nothing is let through, also no limit; operations run to their end. Does not suspend.
 /// \throws boost::system::system_error `operation_aborted` if the coroutine has been cancelled and throws then,
-///         as everything does that it awaits; std::bad_alloc outside of a scope
+///         as everything does that it awaits
 boost::asio::awaitable<void> enable_cancellation(boost::asio::cancellation_type types);
 
 } // namespace keel

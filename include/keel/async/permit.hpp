@@ -34,7 +34,9 @@ public:
     template <std::derived_from<gate> Gate>
     permit(std::shared_ptr<Gate> const& asked, visit const& v) : answer_(asked->admit(v))
     {
-        if (answer_.what == admission::kind::granted) from_ = asked;
+        if (answer_.what != admission::kind::granted) return;
+        from_ = asked;
+        if (answer_.pass.at == time_point()) answer_.pass.at = v.now(); // the gate needs none, its events do
     }
 
     permit(permit&& other) noexcept : from_(std::move(other.from_)), answer_(other.answer_) {}

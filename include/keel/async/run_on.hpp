@@ -28,6 +28,10 @@ namespace keel {
 ///
 /// Do not give it a strand, which must not outlive its context.
 ///
+/// An attempt that a timeout has left behind may still run when the next begins, and on another thread, in the
+/// same function object and with the same stored arguments: with `abandon` or `grace` and a retry, what they
+/// own must bear that.
+///
 /// A `limited_executor` is asked for a place first (`try_post`); any other executor takes everything.
 ///
 /// A cheap handle. The execution context must not be destroyed before the last call is made; calls that it

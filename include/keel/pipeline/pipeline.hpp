@@ -128,8 +128,9 @@ public:
     }
 
     /// The same, but gives an `outcome<T>`, which also tells how it came about, and throws nothing of the
-    /// operation's or of a policy's. (Asio itself throws when the caller is cancelled before it awaits, and a
-    /// call for which there is no memory `std::bad_alloc`.)
+    /// operation's or of a policy's. (Asio itself throws when the caller is cancelled before it awaits, a call
+    /// for which there is no memory `std::bad_alloc`, and a value whose move throws what that throws, while it
+    /// is handed out. `async_run` wants values whose move does not.)
     template <class Fn, class... Args>
     auto run(Fn&& fn, Args&&... args) const&
     {

@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -56,14 +55,6 @@ struct remembered
     std::uint64_t slots = 0;
     asio::cancellation_slot slot{};
     std::uint64_t at = 0; ///< If a runtime has ended since, it may have been the scope's.
-};
-
-/// Keeps memory for the coroutine's filter, and a small one of the user's, in the slot where they go one after
-/// the other: Asio does not get over a lack of memory there.
-struct room_for_filters
-{
-    void operator()(asio::cancellation_type) const noexcept {}
-    std::byte room[64];
 };
 
 constexpr std::size_t pairs = 128;
@@ -167,7 +158,6 @@ scope_lease::scope_lease(std::shared_ptr<scope_pool> from, asio::any_io_executor
       held_(&pool_->take())
 {
     try {
-        held_->root.slot().emplace<room_for_filters>();
         held_->executor = in_scope(executor, ref());
     } catch (...) {
         pool_->put_back(*held_);

@@ -5,14 +5,24 @@
 #include <keel/async/detail/hand_over.hpp>
 
 #include <cstddef>
+#include <memory>
 #include <new>
 #include <utility>
+#include <vector>
 
 namespace keel::detail {
 namespace {
 
 // Some calls are tried for ever.
 constexpr std::size_t most_remembered = 64;
+
+/// The steps further in were left before: what is behind `held` is theirs.
+template <class Held>
+void drop_from(Held const& held, std::vector<std::unique_ptr<Held>>& all) noexcept
+{
+    while (&held != all.back().get()) all.pop_back();
+    all.pop_back();
+}
 
 } // namespace
 
@@ -83,11 +93,19 @@ inline call::action call::leave(retry_step const& step)
     if (seen == verdict::success && step.budget) step.budget->succeeded(charged);
     if (seen == verdict::success || (has_value_ && seen == verdict::ignored)) {
         report_.stopped = retry_stop::success;
-        close(step, own);
-        at(way_.index).clear();
+        end_retrying(step, own);
         return action::go_on;
     }
     return retry_after_failure(step, own);
+}
+
+void call::end_retrying(retry_step const& step, retry_held& own) noexcept
+{
+    close(step, own);
+    at(way_.index).clear();
+    if (&own != &*retry_) return drop_from(own, rare_->retries);
+    if (rare_) rare_->retries.clear();
+    retry_.reset();
 }
 
 call::action call::retry_after_failure(retry_step const& step, retry_held& own)
@@ -142,8 +160,7 @@ call::action call::stop_retrying(retry_step const& step, retry_stop why)
     report_.stopped = why;
     auto const worth_telling = why != retry_stop::cancelled && way_.attempts > 0;
     if (worth_telling && sink()) tell_retry_stopped(why);
-    close(step, retry_at(way_.index));
-    at(way_.index).clear();
+    end_retrying(step, retry_at(way_.index));
     stage_ = stage::outward;
     return action::go_on;
 }
@@ -188,12 +205,21 @@ inline call::action call::leave(fallback_step const& step)
 
 inline call::action call::leave(loop_step const&)
 {
-    auto* const run = at(way_.index).loop();
+    auto& own = *at(way_.index).loop();
+    auto const to_do = ask(own);
+    if (to_do != action::go_on) return to_do;
+    at(way_.index).clear();
+    drop_from(own, rare_->loops);
+    return action::go_on;
+}
+
+call::action call::ask(loop_run& run)
+{
     if (is_cancelled_by_caller() || is_out_of_time() || report_.ended_by == keel::ended_by::predicate)
         return action::go_on;
     loop_action wanted;
     try {
-        wanted = run->attempt_ended(
+        wanted = run.attempt_ended(
             {way_.now, verdict_here(), failure_, way_.attempts, way_.until, context().draw()});
     } catch (...) { // a user's own loop
         fail_by_predicate();

@@ -5,12 +5,14 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -54,14 +56,17 @@ public:
     call_context context;
     scoped_call* innermost = nullptr;
 
-    /// The coroutine has begun, and has its `scope_filter`. False: it was cancelled before and must not do
-    /// anything.
-    bool begin(asio::cancellation_slot own) noexcept
+    /// The coroutine has begun. False: it was cancelled before and must not do anything.
+    bool begin() noexcept
+    {
+        started_ = true;
+        return !cancelled_by_caller();
+    }
+    /// It has its `scope_filter`, and this slot.
+    void know_slot(asio::cancellation_slot own) noexcept
     {
         slot_ = own;
         is_known_ = true;
-        started_ = true;
-        return !cancelled_by_caller();
     }
 
     /// Whether this is the scope of the coroutine whose cancellation slot this is.
@@ -76,7 +81,10 @@ public:
     }
 
     /// What the coroutine lets through of what is asked of it.
-    asio::cancellation_type let_through(asio::cancellation_type type) const noexcept { return type & enabled_; }
+    asio::cancellation_type let_through(asio::cancellation_type type) const noexcept
+    {
+        return type & enabled_;
+    }
     /// From now on these, and what was asked before is forgotten.
     void enable(asio::cancellation_type types) noexcept
     {
@@ -172,10 +180,16 @@ private:
 /// Makes the coroutine that asks the one of the scope. False: it must not do anything.
 /// \param here its `surroundings`
 template <class Surroundings>
-bool begin_scope(scope_ref where, Surroundings const& here)
+bool begin_scope(scope_ref where, Surroundings const& here) noexcept
 {
-    here.filter_cancellation(scope_filter(where));
-    return where.where->begin(here.cancellation().slot());
+    try {
+        here.filter_cancellation(scope_filter(where));
+        where.where->know_slot(here.cancellation().slot());
+    } catch (
+        std::bad_alloc const&) { // It is as one that has left. The filter it had is gone, and fits in again.
+        here.filter_cancellation(asio::enable_terminal_cancellation());
+    }
+    return where.where->begin();
 }
 
 /// Owns a scope for one coroutine. Move-only.

@@ -91,8 +91,12 @@ public:
     /// The operation is to run, or runs.
     bool is_running() const noexcept { return stage_ == stage::running; }
 
-    /// Time may have gone by in the user's code.
-    void now_is_later() noexcept { way_.now.pass(); }
+    /// There was nothing to await. The user's code has been asked for it, and may have taken its time.
+    void did_not_run(asio::cancellation_state const& state) noexcept
+    {
+        way_.now.pass();
+        way_.note(state);
+    }
 
     /// The operation begins to run in place.
     /// \throws std::bad_alloc
@@ -201,6 +205,7 @@ private:
     action leave(retry_step const&);
     action leave(fallback_step const&);
     action leave(loop_step const&);
+    action ask(loop_run&);
     judgement const* own_meaning() const noexcept;
     verdict verdict_here() const noexcept;
     verdict verdict_for(gate&);
@@ -212,6 +217,7 @@ private:
     void remember_attempt(time_point ended, duration pause) noexcept;
     action retry_after_failure(retry_step const&, retry_held&);
     action stop_retrying(retry_step const&, retry_stop why);
+    void end_retrying(retry_step const&, retry_held&) noexcept;
     void close(retry_step const& step, retry_held& own) noexcept
     {
         if (!step.budget) return;

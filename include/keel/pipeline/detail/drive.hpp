@@ -20,6 +20,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <exception>
@@ -60,10 +61,17 @@ void report_end(call& c, std::optional<value_of<T>> const& value)
     }
 }
 
-/// Starts the operation on another executor, if that has a place for it.
-template <class T, class Operation>
-work<T> send(call& c, run_on const& where, Operation& operation)
+inline bool is_cancelled(asio::cancellation_state const& state)
 {
+    return state.cancelled() != asio::cancellation_type::none;
+}
+
+/// Starts the operation on another executor, if that has a place for it. Not if the caller has been cancelled:
+/// Asio would not let us wait for it.
+template <class T, class Operation>
+work<T> send(call& c, run_on const& where, Operation& operation, asio::cancellation_state const& state)
+{
+    if (is_cancelled(state)) throw boost::system::system_error(asio::error::operation_aborted);
     auto what = std::make_shared<errand_of<T, Operation>>(c.belongings(), operation, c.describe_attempt());
     auto const refused = where.start(what);
     if (!refused.failed()) return await_errand<T>(std::move(what));
@@ -74,22 +82,18 @@ work<T> send(call& c, run_on const& where, Operation& operation)
 
 /// Makes the operation ready to be awaited, or the fallback in its place. What that throws is its result.
 template <class T, class Operation>
-work<T> begin(call& c, Operation& in_frame, std::optional<value_of<T>>& value) noexcept
+work<T> begin(call& c, Operation& in_frame, std::optional<value_of<T>>& value,
+              asio::cancellation_state const& state) noexcept
 {
     try {
         if (auto const* with = c.answering()) return answer<T>(*with, c.what_failed(), value);
         auto* const kept = static_cast<Operation*>(c.kept());
-        if (auto const& other = c.made_of().runs) return send<T>(c, other->where, *kept);
+        if (auto const& other = c.made_of().runs) return send<T>(c, other->where, *kept, state);
         return work<T>::by(kept ? *kept : in_frame);
     } catch (...) {
         c.why() = current_failure();
         return {};
     }
-}
-
-inline bool is_cancelled(asio::cancellation_state const& state)
-{
-    return state.cancelled() != asio::cancellation_type::none;
 }
 
 /// Runs the work in a scope of its own and waits for it, or for the deadline. False: it has not ended, and
@@ -233,9 +237,10 @@ asio::awaitable<typename Edge::template type<T>> drive(own_frame, std::shared_pt
 
     while (to_do != call::action::finish) {
         if (to_do != call::action::park) value.reset(); // a pause may end with the last attempt's value
-        auto what = to_do == call::action::park ? work<T>() : begin<T>(*whole, operation, value);
+        auto what =
+            to_do == call::action::park ? work<T>() : begin<T>(*whole, operation, value, here.cancellation());
         if (to_do != call::action::park && !what) {
-            whole->now_is_later();
+            whole->did_not_run(here.cancellation());
             if (whole->is_running()) report_end<T>(*whole, value);
             to_do = whole->next(here.cancellation());
             continue;
