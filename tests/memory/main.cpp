@@ -299,7 +299,8 @@ once_end run_once(std::uint64_t seed, std::uint64_t failing)
     }).join();
     auto const more = scarce::outstanding() - before;
     static auto const is_asios = asio_leaks();
-    if (complaints.empty() && more != 0 && (end.was_made || !is_asios)) complaints.push_back(std::to_string(more) + " blocks have leaked");
+    if (complaints.empty() && more != 0 && (end.was_made || !is_asios))
+        complaints.push_back(std::to_string(more) + " blocks have leaked");
     if (!complaints.empty())
         std::cout << "scene " << seed << ", allocation " << failing << ": " << complaints.front() << '\n';
     end.complaints = std::move(complaints);

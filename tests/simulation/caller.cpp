@@ -17,8 +17,7 @@ namespace {
 asio::awaitable<void> prepare(book* b, std::uint32_t call, duration after)
 {
     auto& record = b->calls[call];
-    if (record.how.accepts_partial)
-        co_await enable_cancellation(asio::cancellation_type::all);
+    if (record.how.accepts_partial) co_await enable_cancellation(asio::cancellation_type::all);
     record.awaiting = true;
     if (after > duration::zero()) co_await sleep_for(after);
     record.began = b->now();
