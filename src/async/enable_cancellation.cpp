@@ -32,8 +32,8 @@ asio::awaitable<void> enable_cancellation(cancellation_type types)
 {
     auto const executor = co_await asio::this_coro::executor;
     auto state = co_await asio::this_coro::cancellation_state;
-    if (auto const found = detail::find_scope(executor, state.slot()); found.in) {
-        found.in->enable(types);
+    if (auto* const where = detail::find_scope(executor, state.slot()); where && !where->was_left()) {
+        where->enable(types);
         state.clear();
         co_return;
     }

@@ -10,9 +10,9 @@ boost::asio::awaitable<call_context> this_call()
 {
     auto const executor = co_await boost::asio::this_coro::executor;
     auto const state = co_await boost::asio::this_coro::cancellation_state;
-    auto const found = detail::find_scope(executor, state.slot());
-    if (found.in) co_return found.in->describe();
-    co_return found.left ? found.left->context : call_context();
+    auto const* const where = detail::find_scope(executor, state.slot());
+    if (!where) co_return call_context();
+    co_return where->describe();
 }
 
 } // namespace keel

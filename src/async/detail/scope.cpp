@@ -118,6 +118,7 @@ thread_local constinit bool kept_pools::is_over_ = false;
 call_context scope::describe() const
 {
     auto known = context;
+    if (was_left()) return known;
     known.deadline = deadline();
     if (innermost) known.attempt = innermost->attempts;
     for (auto const* c = innermost; c; c = c->outer) {
@@ -184,23 +185,17 @@ scope_ref scope_of(asio::any_io_executor const& executor) noexcept
     return found;
 }
 
-scope_found find_scope(asio::any_io_executor const& executor, asio::cancellation_slot const& slot) noexcept
+scope* find_scope(asio::any_io_executor const& executor, asio::cancellation_slot const& slot) noexcept
 {
-    if (!slot.is_connected()) return {};
+    if (!slot.is_connected()) return nullptr;
     auto* const found = scope_of(executor).get();
-    if (!found) return {};
-    if (!found->is_of(slot)) return {.left = found->was_left() ? found : nullptr};
-    if (!kept_pools::keep(found->home.scopes())) return {.in = found};
+    if (!found || found->was_left()) return found;
+    if (!found->is_of(slot)) return nullptr;
+    if (!kept_pools::keep(found->home.scopes())) return found;
     lately.last = place_of(slot);
     lately.all[lately.last + 1] = lately.all[lately.last];
     lately.all[lately.last] = {found, found->slots.load(std::memory_order_relaxed), slot, runtime::ended()};
-    return {.in = found};
-}
-
-call_context context_of_left(asio::any_io_executor const& executor)
-{
-    auto const* const named = scope_of(executor).get();
-    return named && named->was_left() ? named->context : call_context();
+    return found;
 }
 
 scope* recall_scope(asio::cancellation_slot const& slot) noexcept

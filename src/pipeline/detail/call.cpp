@@ -82,7 +82,9 @@ void call::turned_away(errc why)
 
 call_context call::describe_attempt() const
 {
-    auto known = way_.in ? way_.in->describe() : context_of_left(executor());
+    // The one that was left may have ended, if we were only spawned in it.
+    auto const* const about = way_.has_left ? scope_of(executor()).get() : way_.in;
+    auto known = about ? about->describe() : call_context();
     known.deadline = way_.until;
     known.attempt = way_.attempts;
     if (way_.idempotency_key) known.idempotency_key = *way_.idempotency_key;

@@ -13,11 +13,14 @@ passage::passage(std::shared_ptr<terms const>& made_by, whereabouts at, asio::ca
       by(made_by),
       made_of(*made_by->by),
       context(at.in ? at.in->home : runtime::of(at.executor)),
-      in(at.in),
+      has_left(at.in && at.in->was_left()),
+      in(has_left ? nullptr : at.in),
       known_to(context.live()),
       now(context.time()),
       seen{.now = now, .weight = made_by->wanted.weight(), .from = made_by->origin},
-      inherited(at.inherited),
+      inherited(in         ? in->deadline()
+                : has_left ? at.in->context.deadline
+                           : never),
       traced(made_of.sink && made_of.sink->least_severity() == telemetry::severity::debug)
 {
     slots = few_.data();

@@ -71,8 +71,8 @@ public:
 
     /// Whether this is the scope of the coroutine whose cancellation slot this is.
     bool is_of(asio::cancellation_slot const& of) const noexcept { return is_known_ && slot_ == of; }
-    /// Whether its coroutine has a filter of its own by now.
-    bool was_left() const noexcept { return started_ && !is_known_; }
+    /// Whether the coroutine has begun, and has a filter of its own by now.
+    bool was_left() const noexcept { return !is_known_ && started_; }
     /// The memory of the coroutine's slot goes.
     void forget_slot() noexcept
     {
@@ -118,7 +118,7 @@ public:
 
     /// The earliest deadline of all that encloses what runs now.
     time_point deadline() const noexcept { return innermost ? innermost->until : context.deadline; }
-    /// What the coroutine knows at this moment.
+    /// What the coroutine knows at this moment; what it brought along, when it has left.
     call_context describe() const;
 
     void enter(scoped_call& call) noexcept
@@ -215,18 +215,11 @@ private:
 /// The scope that an executor was made for, if it was.
 scope_ref scope_of(asio::any_io_executor const&) noexcept;
 
-/// What a coroutine may know of a scope.
-struct scope_found
-{
-    scope* in = nullptr;         ///< It is the scope's own.
-    scope const* left = nullptr; ///< It may have been, and has its context still.
-};
-
-/// The scope of the coroutine that has this executor and this cancellation slot.
-scope_found find_scope(asio::any_io_executor const&, asio::cancellation_slot const&) noexcept;
-/// What one knows that may have left the scope of this executor. Else the defaults.
-call_context context_of_left(asio::any_io_executor const&);
-/// The scope without asking for the executor, which is a copy: if this thread has found the scope lately.
+/// The scope of the coroutine that has this executor and this cancellation slot. Null: it is not in one. One
+/// that `was_left` is known by the executor alone: the coroutine may have been its own, and has its context.
+scope* find_scope(asio::any_io_executor const&, asio::cancellation_slot const&) noexcept;
+/// The same without asking for the executor, which is a copy: if this thread has found the scope lately. None
+/// that was left.
 scope* recall_scope(asio::cancellation_slot const&) noexcept;
 
 /// The executor of an `io_context` inside this one. Nothing: it is of another kind, a strand for instance.

@@ -171,11 +171,10 @@ template <class Surroundings>
 whereabouts locate(Surroundings const& here, rarely<asio::any_io_executor>& own)
 {
     auto const slot = here.cancellation().slot();
-    if (auto* const in = recall_scope(slot)) return {in->executor, in, in->deadline()};
+    if (auto* const in = recall_scope(slot)) return {in->executor, in};
     own.emplace(here.executor());
-    auto const found = find_scope(*own, slot);
-    if (found.in) return {found.in->executor, found.in, found.in->deadline()};
-    return {*own, nullptr, found.left ? found.left->context.deadline : passage::never};
+    auto* const in = find_scope(*own, slot);
+    return {in && !in->was_left() ? in->executor : *own, in};
 }
 
 /// From here on a call goes on from where the passage stands.

@@ -29,8 +29,7 @@ namespace keel::detail {
 struct whereabouts
 {
     asio::any_io_executor const& executor;
-    scope* in;            ///< Null: in none.
-    time_point inherited; ///< What its surroundings allow it.
+    scope* in; ///< Null: in none. It may have left it.
 };
 
 /// A call's way through a pipeline: how far it has come, what it holds of the steps behind it, and what time
@@ -110,6 +109,7 @@ public:
     std::shared_ptr<terms const>& by;
     plan const& made_of;
     runtime& context;
+    bool const has_left;        ///< A scope, whose context the call has all the same.
     scope* const in;            ///< Null: the coroutine is in none, and what must be cut short is spawned.
     live_calls* const known_to; ///< Null: nobody keeps track of calls.
     moment now;
