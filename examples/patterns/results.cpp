@@ -42,11 +42,13 @@ asio::awaitable<reply> missing() { co_return page{404, ""}; }
 // [rules]
 keel::verdict server_errors(reply const& r)
 {
+    if (r.error) return keel::verdict::failure; // a rule speaks for the errors that the type carries, too
     return r.found.status >= 500 ? keel::verdict::failure : keel::verdict::success;
 }
 
 keel::verdict all_errors(reply const& r)
 {
+    if (r.error) return keel::verdict::failure;
     return r.found.status >= 400 ? keel::verdict::failure : keel::verdict::success;
 }
 // [/rules]

@@ -12,6 +12,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace keel {
@@ -55,6 +56,23 @@ private:
     throw boost::system::system_error(error_code(asio::error::operation_aborted));
 }
 
+/// One at a time: two would wait for the same word.
+class draining
+{
+public:
+    explicit draining(detail::live_calls& calls) : calls_(calls)
+    {
+        if (!calls.begin_draining())
+            throw std::logic_error("keel::graceful_stop: another drain of this context is under way");
+    }
+    draining(draining const&) = delete;
+    draining& operator=(draining const&) = delete;
+    ~draining() { calls_.drained(); }
+
+private:
+    detail::live_calls& calls_;
+};
+
 asio::awaitable<void> wait(detail::live_calls& calls, duration at_most)
 {
     auto const executor = co_await asio::this_coro::executor;
@@ -81,6 +99,7 @@ std::size_t graceful_stop::calls() const { return home_->live()->size(); }
 asio::awaitable<drain_report> graceful_stop::drain(drain_options options) const
 {
     auto& calls = *home_->live();
+    draining const alone(calls);
     auto const began = home_->time().now();
     calls.close();
     co_await wait(calls, options.grace);

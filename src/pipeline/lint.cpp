@@ -44,7 +44,8 @@ public:
 private:
     void look_at(std::size_t i)
     {
-        auto const repeats = is<retry_step>(i) || is<loop_step>(i);
+        auto const* const retry = std::get_if<retry_step>(&plan_.steps[i]);
+        auto const repeats = is<loop_step>(i) || (retry && retry->options->max_attempts != 1U);
         if (repeats && plan_.idempotent == false)
             note(lint_rule::repeats_what_is_not_idempotent,
                  said(i) + " may run an operation again, and the pipeline's operations are not idempotent: "
@@ -100,8 +101,8 @@ private:
         auto const* const other = std::get_if<gate_step>(&plan_.steps[inner]);
         if (other && other->held.get() == &gate)
             note(lint_rule::gate_twice,
-                 said(outer) + " stands in the pipeline twice: each call counts twice, and may wait for "
-                               "itself; keep one of them");
+                 said(outer) + " stands in the pipeline twice: each call counts twice, and where it takes a "
+                               "permit may wait for itself; keep one of them");
         auto const kind = gate.describe().kind;
         if (kind == "circuit_breaker" && is<retry_step>(inner))
             note(lint_rule::breaker_around_retry,
@@ -118,13 +119,15 @@ private:
     }
 
     /// How long all attempts and pauses of a retry may take, or a little more than `enough` if that is less.
-    /// Attempts without a timeout count as nothing: nobody knows.
+    /// Attempts without a timeout and pauses by a function of the user's count as nothing: nobody knows.
     duration longest(std::size_t at, duration enough) const
     {
         auto const& options = *std::get<retry_step>(plan_.steps[at]).options;
-        if (!options.max_attempts || std::holds_alternative<custom>(options.backoff)) return {};
-        auto const attempt = shortest_limit_inside(at);
-        auto pauses = policy::backoff_sequence(options.backoff);
+        if (!options.max_attempts) return *options.max_duration;
+        auto const attempt = longest_attempt_inside(at);
+        auto const is_known = !std::holds_alternative<custom>(options.backoff);
+        auto const shape = is_known ? options.backoff : backoff(no_pause);
+        auto pauses = policy::backoff_sequence(shape);
         auto end = saturating_add(time_point(), attempt);
         for (std::uint32_t retry = 1; retry < *options.max_attempts && end.time_since_epoch() <= enough;
              ++retry) {
@@ -137,12 +140,21 @@ private:
         return end.time_since_epoch();
     }
 
-    duration shortest_limit_inside(std::size_t at) const
+    /// What the gates before the shortest timeout may keep it waiting for, its limit, and its grace.
+    duration longest_attempt_inside(std::size_t at) const
     {
         auto shortest = duration::max();
-        for (auto i = at + 1; i < plan_.steps.size(); ++i)
-            if (is<timeout_step>(i)) shortest = std::min(shortest, limit_of(i));
-        return shortest == duration::max() ? duration::zero() : shortest;
+        auto attempt = time_point();
+        auto waits = time_point();
+        for (auto i = at + 1; i < plan_.steps.size(); ++i) {
+            if (auto const* const gate = std::get_if<gate_step>(&plan_.steps[i]))
+                waits = saturating_add(waits, gate->held->describe().longest_wait.value_or(duration::zero()));
+            if (!is<timeout_step>(i) || limit_of(i) >= shortest) continue;
+            shortest = limit_of(i);
+            auto const grace = std::get<timeout_step>(plan_.steps[i]).options.on_expiry.grace();
+            attempt = saturating_add(saturating_add(waits, shortest), grace.value_or(duration::zero()));
+        }
+        return attempt.time_since_epoch();
     }
 
     template <class Step>
@@ -167,6 +179,7 @@ private:
             found_.push_back({rule, std::move(text)});
     }
 
+    static constexpr constant no_pause{.base = duration::zero()};
     static constexpr chance at_most{(std::uint64_t{1} << 53U) - 1, std::uint64_t{1} << 53U};
 
     plan const& plan_;

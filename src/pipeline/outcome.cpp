@@ -64,7 +64,9 @@ std::string what_happened(failure const& why, ended_by by, std::string_view poli
     case ended_by::operation: return "The operation failed" + with_what(why);
     case ended_by::timeout: return "The timeout " + quoted(policy) + " passed";
     case ended_by::deadline: return "The deadline that the call was given or inherited passed";
-    case ended_by::rejection: return "The policy " + quoted(policy) + " refused the call" + with_what(why);
+    case ended_by::rejection:
+        return (policy.empty() ? "The pipeline" : "The policy " + quoted(policy)) + " refused the call" +
+               with_what(why);
     case ended_by::fallback: return "The fallback " + quoted(policy) + " failed" + with_what(why);
     case ended_by::caller: return "The caller cancelled the call";
     case ended_by::shutdown: return "The context was being stopped";

@@ -235,6 +235,23 @@ TEST(a_graceful_stop, can_be_cancelled_and_tried_again)
     EXPECT_EQ(again.report().cancelled, 1U);
 }
 
+TEST(a_graceful_stop, is_not_drained_twice_at_a_time)
+{
+    simulation world;
+    graceful_stop const stop(world.context());
+    graceful_stop const same(world.context());
+    scoped_calls all;
+    all.start(world, pipeline(timeout({.limit = 1h})), scripted<int>().hangs());
+    world.advance(0ms);
+    draining const first(world, stop, {.grace = 50ms, .unwind = 50ms});
+    world.advance(10ms);
+    EXPECT_THROW((void)world.run(same.drain()), std::logic_error);
+    world.advance(100ms);
+    ASSERT_TRUE(first.done());
+    EXPECT_EQ(first.report().cancelled, 1U);
+    EXPECT_EQ(world.run(same.drain()).left, 0U);
+}
+
 TEST(a_graceful_stop, goes_down_with_its_context)
 {
     simulation world;

@@ -74,6 +74,39 @@ TEST(lint, does_not_ask_a_backoff_function_of_the_users)
     EXPECT_FALSE(asked);
 }
 
+TEST(lint, finds_attempts_that_do_not_fit_whatever_their_pauses)
+{
+    retry_options o;
+    o.backoff = custom{.delay = [](std::uint32_t) { return duration(1ms); }};
+    o.max_attempts = 3;
+    auto const with_total = [&](duration total) {
+        return pipeline(timeout({.limit = total}), retry(o), timeout({.limit = 4s}));
+    };
+    EXPECT_EQ(rules_of(with_total(5s)), rules{lint_rule::retries_do_not_fit});
+    EXPECT_EQ(rules_of(with_total(12s)), rules{});
+}
+
+TEST(lint, finds_attempts_without_number_that_may_take_longer)
+{
+    retry_options o;
+    o.max_attempts.reset();
+    o.max_duration = 5s;
+    EXPECT_EQ(rules_of(pipeline(timeout({.limit = 5s}), retry(o))), rules{});
+    o.max_duration = 6s;
+    EXPECT_EQ(rules_of(pipeline(timeout({.limit = 5s}), retry(o))), rules{lint_rule::retries_do_not_fit});
+}
+
+TEST(lint, counts_waits_and_grace_as_a_part_of_each_attempt)
+{
+    bulkhead const compartment{{.max_concurrent = 1, .max_queue = 10, .max_wait = 200ms}};
+    auto const with_total = [&](duration total) {
+        return pipeline(timeout({.limit = total}), retry(retry_every(0ms, 3)), compartment,
+                        timeout({.limit = 100ms, .on_expiry = grace(50ms)}), rate_limiter({.max_wait = 1ms}));
+    };
+    EXPECT_EQ(rules_of(with_total(1050ms)), rules{});
+    EXPECT_EQ(rules_of(with_total(1049ms)), rules{lint_rule::retries_do_not_fit});
+}
+
 TEST(lint, finds_a_retry_inside_a_retry)
 {
     EXPECT_EQ(rules_of(pipeline(retry(), retry())), rules{lint_rule::retries_multiply});
@@ -85,6 +118,8 @@ TEST(lint, finds_a_repetition_of_what_is_not_idempotent)
     EXPECT_EQ(rules_of(p), rules{lint_rule::repeats_what_is_not_idempotent});
     pipeline const safe{{.idempotent = true}, retry()};
     EXPECT_EQ(rules_of(safe), rules{});
+    pipeline const single{{.idempotent = false}, retry(retry_every(0ms, 1))};
+    EXPECT_EQ(rules_of(single), rules{});
 }
 
 TEST(lint, finds_a_gate_that_stands_twice)
@@ -167,6 +202,19 @@ TEST(a_pipeline_with_findings, may_accept_what_is_meant)
     EXPECT_EQ(p.size(), 2U);
 }
 
+TEST(a_description, shows_by_what_a_breaker_judges)
+{
+    auto const described = [](circuit_breaker_options o) {
+        return to_string(pipeline{{.name = "p"}, circuit_breaker(std::move(o))}.describe());
+    };
+    EXPECT_EQ(
+        described({.window = count_window{.size = 50}, .failure_ratio = 0.25}),
+        "p\n  circuit_breaker: window=50 min_calls=20 failure_ratio=0.25 open_for=5s half_open_permits=3");
+    EXPECT_EQ(described({.failure_ratio = std::nullopt, .slow_call = 1s, .slow_ratio = 0.5}),
+              "p\n  circuit_breaker: window=10s min_calls=20 slow_ratio=0.5 open_for=5s half_open_permits=3 "
+              "slow_call=1s");
+}
+
 TEST(a_description, shows_every_part_with_its_options)
 {
     pipeline const p{
@@ -174,14 +222,15 @@ TEST(a_description, shows_every_part_with_its_options)
         timeout({.name = "total", .limit = 2s}),    retry(retry_every(100ms, 3)),
         circuit_breaker(trips_after(3, 10s)),       rate_limiter({.permits = 50}),
         bulkhead({.max_queue = 4, .max_wait = 1s}), timeout({.limit = 500ms, .on_expiry = grace(100ms)})};
-    EXPECT_EQ(to_string(p.describe()), "payments (eu)\n"
-                                       "  fallback: alternatives=1\n"
-                                       "    timeout \"total\": limit=2s\n"
-                                       "      retry: max_attempts=3 backoff=constant base=100ms jitter=none\n"
-                                       "        circuit_breaker: open_for=10s half_open_permits=1\n"
-                                       "          rate_limiter: permits=50 per=1s\n"
-                                       "            bulkhead: max_concurrent=25 max_queue=4 max_wait=1s\n"
-                                       "              timeout: limit=500ms grace=100ms");
+    EXPECT_EQ(to_string(p.describe()),
+              "payments (eu)\n"
+              "  fallback: alternatives=1\n"
+              "    timeout \"total\": limit=2s\n"
+              "      retry: max_attempts=3 backoff=constant base=100ms jitter=none\n"
+              "        circuit_breaker: failures=3 open_for=10s half_open_permits=1\n"
+              "          rate_limiter: permits=50 per=1s\n"
+              "            bulkhead: max_concurrent=25 max_queue=4 max_wait=1s\n"
+              "              timeout: limit=500ms grace=100ms");
 }
 
 } // namespace

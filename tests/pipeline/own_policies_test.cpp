@@ -122,6 +122,24 @@ private:
     };
 };
 
+TEST(a_users_loop, must_begin_something)
+{
+    class empty final : public loop
+    {
+    public:
+        std::string_view name() const noexcept override { return "empty"; }
+        std::unique_ptr<loop_run> begin(moment&) const override { return nullptr; }
+    };
+    simulation world;
+    pipeline const p{std::shared_ptr<loop const>(std::make_shared<empty const>())};
+    scripted<int> op;
+    op.returns(1);
+    auto const end = world.run(p.run(op));
+    EXPECT_EQ(end.ended_by(), ended_by::predicate);
+    EXPECT_THROW((void)end.value(), std::logic_error);
+    EXPECT_EQ(op.started(), 0U);
+}
+
 TEST(a_users_loop, is_begun_anew_for_each_way_in_and_gone_after_each_way_out)
 {
     simulation world;

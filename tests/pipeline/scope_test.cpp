@@ -4,18 +4,27 @@
 
 #include <keel/co_spawn.hpp>
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <memory_resource>
 #include <optional>
+#include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -503,6 +512,137 @@ TEST(this_call, tells_what_the_scope_and_the_pipeline_know)
     EXPECT_EQ(told[1].deadline, time_point{50ms});
     EXPECT_EQ(told[2].idempotency_key, "order-7");
     EXPECT_EQ(told[2].deadline, time_point{5ms});
+}
+
+asio::awaitable<int> fails_twice(std::vector<call_context>* told)
+{
+    auto const call = co_await this_call();
+    told->push_back(call);
+    if (told->size() < 3) throw boost::system::system_error(reset());
+    co_return 1;
+}
+
+asio::awaitable<int> tries_thrice(pipeline p, std::vector<call_context>* told)
+{
+    auto const value = co_await p(fails_twice, told);
+    co_return value;
+}
+
+TEST(this_call, counts_the_attempts)
+{
+    pipeline const plain{retry{retry_every(1ms, 3), no_retry_budget}};
+    pipeline const limited{retry{retry_every(1ms, 3), no_retry_budget}, timeout{{.limit = 50ms}}};
+    for (auto const in_a_scope : {true, false}) {
+        simulation world;
+        std::vector<call_context> told;
+        end_of<int> end;
+        if (in_a_scope)
+            keel::co_spawn(world.context(), tries_thrice(plain, &told), end.handler());
+        else
+            asio::co_spawn(world.context(), tries_thrice(limited, &told), end.handler());
+        world.drain();
+        ASSERT_EQ(told.size(), 3U);
+        for (std::uint32_t i = 0; i < 3; ++i) EXPECT_EQ(told[i].attempt, i + 1);
+    }
+}
+
+asio::awaitable<call_context> in_a_scope_inside(call_context own)
+{
+    auto const executor = co_await asio::this_coro::executor;
+    auto asked = keel::co_spawn(executor, ask(), asio::use_awaitable, own);
+    auto const told = co_await std::move(asked);
+    co_return told;
+}
+
+TEST(a_scope_in_a_scope, takes_over_what_it_was_not_told)
+{
+    auto const outer = call_context()
+                           .traced_by("abc")
+                           .on_behalf_of("shop")
+                           .keyed_by("order-7")
+                           .with_priority(priority::critical)
+                           .expiring(time_point{1s});
+    auto const told_with = [&](call_context own) {
+        simulation world;
+        end_of<call_context> end;
+        keel::co_spawn(world.context(), in_a_scope_inside(std::move(own)), end.handler(), outer);
+        world.drain();
+        EXPECT_TRUE(end.value);
+        return end.value.value_or(call_context());
+    };
+    auto const all = told_with({});
+    EXPECT_EQ(all.trace_id, "abc");
+    EXPECT_EQ(all.caller, "shop");
+    EXPECT_EQ(all.idempotency_key, "order-7");
+    EXPECT_EQ(all.priority, priority::critical);
+    EXPECT_EQ(all.deadline, time_point{1s});
+
+    auto const own = told_with(call_context()
+                                   .traced_by("def")
+                                   .on_behalf_of("till")
+                                   .keyed_by("order-8")
+                                   .with_priority(priority::background)
+                                   .expiring(time_point{2s}));
+    EXPECT_EQ(own.trace_id, "def");
+    EXPECT_EQ(own.caller, "till");
+    EXPECT_EQ(own.idempotency_key, "order-8");
+    EXPECT_EQ(own.priority, priority::background);
+    EXPECT_EQ(own.deadline, time_point{1s}) << "which it cannot outlast";
+}
+
+asio::awaitable<int> gives_or_throws(bool throws)
+{
+    if (throws) throw std::runtime_error("thrown");
+    co_return 7;
+}
+
+asio::awaitable<std::pair<int, int>> with_tuples()
+{
+    auto const executor = co_await asio::this_coro::executor;
+    auto first = keel::co_spawn(executor, gives_or_throws(false), asio::as_tuple(asio::deferred));
+    auto const [none, value] = co_await std::move(first);
+    auto second = keel::co_spawn(executor, gives_or_throws(true), asio::as_tuple(asio::deferred));
+    auto const [thrown, nothing] = co_await std::move(second);
+    co_return std::pair(none ? 0 : value, thrown ? 1 : 0);
+}
+
+TEST(a_scope, is_started_with_any_completion_token)
+{
+    simulation world;
+    auto value = keel::co_spawn(world.context(), gives_or_throws(false), asio::use_future);
+    auto thrown = keel::co_spawn(world.context(), gives_or_throws(true), asio::use_future);
+    auto const strand = asio::make_strand(world.context());
+    auto is_on_strand = false;
+    std::array<std::byte, 1024> memory;
+    std::pmr::monotonic_buffer_resource from(memory.data(), memory.size());
+    auto handler = [&](std::exception_ptr, int) { is_on_strand = strand.running_in_this_thread(); };
+    keel::co_spawn(world.context(), gives_or_throws(false),
+                   asio::bind_allocator(std::pmr::polymorphic_allocator<std::byte>(&from),
+                                        asio::bind_executor(strand, std::move(handler))));
+    end_of<std::pair<int, int>> tuples;
+    asio::co_spawn(world.context(), with_tuples(), tuples.handler());
+    world.drain();
+
+    EXPECT_EQ(value.get(), 7);
+    EXPECT_THROW((void)thrown.get(), std::runtime_error);
+    EXPECT_TRUE(is_on_strand);
+    ASSERT_TRUE(tuples.value);
+    EXPECT_EQ(*tuples.value, std::pair(7, 1));
+}
+
+TEST(one_call, may_be_given_a_deadline_of_its_own)
+{
+    simulation world;
+    scripted<int> op;
+    op.hangs();
+    pipeline const p{timeout{{.limit = 50ms}}};
+    for (auto const& [at, by] : {std::pair(20ms, ended_by::deadline), std::pair(80ms, ended_by::timeout)}) {
+        auto const began = world.elapsed();
+        auto const end = world.run(p.with(overrides().deadline(time_point{began + at})).run(op));
+        EXPECT_EQ(end.ended_by(), by);
+        EXPECT_EQ(world.elapsed() - began, std::min<duration>(at, 50ms));
+    }
+    expect_nothing_left(world);
 }
 
 TEST(this_call, knows_the_attempt_of_a_timed_call_outside_of_scopes)

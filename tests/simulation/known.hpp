@@ -9,8 +9,4 @@ namespace keel::simulated::known {
 /// dangles. So the sweep sends its cancellations from a handler.
 inline constexpr bool cancelling_from_outside_is_unsafe = true;
 
-/// Where a limit cuts an operation short in place (in a scope), the pipeline cannot tell its own cancellation
-/// from a partial or total one that the caller sent while the operation unwound, and forgets both.
-inline constexpr bool partial_cancellation_can_be_lost_in_place = true;
-
 } // namespace keel::simulated::known

@@ -184,5 +184,7 @@ int main(int argc, char** argv)
     std::cout << t.scenes << " scenes, " << t.points << " points, " << t.runs << " runs, " << t.cancelled
               << " calls cancelled\n"
               << t.runs - t.failed << " passed, " << t.failed << " failed\n";
-    return t.failed == 0 && t.runs > 0 ? 0 : 1;
+    auto const enough = only ? 1 : scenes * (all ? 140 : 14);
+    if (t.runs < enough) std::cout << "too few runs: at least " << enough << " are wanted\n";
+    return t.failed == 0 && t.runs >= enough ? 0 : 1;
 }

@@ -172,10 +172,6 @@ void scene::check_cancelled(interference const& how)
     auto const call = how.call;
     auto const& record = book_.calls[call];
     if (!record.cancelled || record.hid) return;
-    auto const in_place = record.how.in_scope || book_.stacks.size() > 1;
-    if (known::partial_cancellation_can_be_lost_in_place && in_place &&
-        how.type != asio::cancellation_type::terminal)
-        return;
     book_.require(record.ended_at - record.cancelled_at <= longest_unwinding, call,
                   "went on for long after it was cancelled");
     book_.require(record.started == record.started_when_cancelled, call,

@@ -170,6 +170,29 @@ struct initiate_in_scope
 template <class Work>
 concept spawnable = requires { typename spawned<std::decay_t<Work>>::type; };
 
+/// No function, so that a coroutine that returns something of Keel's does not bring it in where somebody calls
+/// Asio's `co_spawn` without saying whose: the operators of `awaitable_operators` do.
+struct co_spawn_function
+{
+    template <spawnable Work, class Token>
+    auto operator()(asio::any_io_executor executor, Work&& work, Token&& token,
+                    call_context context = call_context()) const
+    {
+        using T = typename spawned<std::decay_t<Work>>::type;
+        return asio::async_initiate<Token, typename spawn_signature<T>::type>(
+            initiate_in_scope{std::move(executor)}, token, std::decay_t<Work>(std::forward<Work>(work)),
+            std::move(context));
+    }
+
+    /// On the executor of a context.
+    template <std::derived_from<asio::execution_context> Context, spawnable Work, class Token>
+    auto operator()(Context& context, Work&& work, Token&& token, call_context about = call_context()) const
+    {
+        return (*this)(asio::any_io_executor(context.get_executor()), std::forward<Work>(work),
+                       std::forward<Token>(token), std::move(about));
+    }
+};
+
 } // namespace detail
 
 /// Starts a coroutine as `asio::co_spawn` does, but in a *scope*, which costs about as much. Inside it:
@@ -182,6 +205,9 @@ concept spawnable = requires { typename spawned<std::decay_t<Work>>::type; };
 /// The scope is the coroutine itself and what it awaits. What it spawns is outside of it, unless by
 /// `keel::co_spawn` again: a scope started on the executor of another takes over its call context.
 ///
+/// As a function: `co_spawn(executor, work, token, context = {})`, or with an execution context in place of
+/// the executor.
+///
 /// \param executor must be serial: an `io_context` run by one thread, or a strand
 /// \param work     an `asio::awaitable<T>`, or a function without parameters that returns one and is kept
 ///                 until the coroutine has ended. `T` must be default-constructible.
@@ -190,22 +216,6 @@ concept spawnable = requires { typename spawned<std::decay_t<Work>>::type; };
 ///                 signal must be emitted on the token's executor.
 /// \param context  what the scope's calls may know. A deadline in it is inherited by every pipeline inside,
 ///                 which ends its calls by it; it does not by itself cut short what runs outside of pipelines.
-template <detail::spawnable Work, class Token>
-auto co_spawn(asio::any_io_executor executor, Work&& work, Token&& token,
-              call_context context = call_context())
-{
-    using T = typename detail::spawned<std::decay_t<Work>>::type;
-    return asio::async_initiate<Token, typename detail::spawn_signature<T>::type>(
-        detail::initiate_in_scope{std::move(executor)}, token, std::decay_t<Work>(std::forward<Work>(work)),
-        std::move(context));
-}
-
-/// The same on the executor of a context.
-template <std::derived_from<asio::execution_context> Context, detail::spawnable Work, class Token>
-auto co_spawn(Context& context, Work&& work, Token&& token, call_context about = call_context())
-{
-    return keel::co_spawn(asio::any_io_executor(context.get_executor()), std::forward<Work>(work),
-                          std::forward<Token>(token), std::move(about));
-}
+inline constexpr detail::co_spawn_function co_spawn{};
 
 } // namespace keel

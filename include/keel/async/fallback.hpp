@@ -85,10 +85,18 @@ std::shared_ptr<alternative const> make_function(Function function)
     }
 }
 
+/// A lambda or another class with one call operator, or a function: nobody means that for a value.
+template <class T>
+inline constexpr bool is_function_of_some_kind =
+    requires { &T::operator(); } || std::is_function_v<std::remove_pointer_t<T>>;
+
 template <class Answer>
 std::shared_ptr<alternative const> make_alternative(Answer&& answer)
 {
     using stored = stored_answer<Answer>;
+    static_assert(!is_function_of_some_kind<stored> || std::invocable<stored&> ||
+                      std::invocable<stored&, failure const&>,
+                  "keel: a fallback's function takes nothing, or a keel::failure const&.");
     static_assert(
         std::invocable<stored const&> || !std::invocable<stored&>,
         "keel: a fallback's function is called by many calls; it must be callable as const (not mutable).");

@@ -55,7 +55,9 @@ public:
 
     /// From now on a call that begins is refused with `errc::shutting_down`, unless it is made inside another
     /// call. Waits for the others, up to `grace`, cancels them, waits up to `unwind`. A call that is ended so
-    /// has `ended_by::shutdown`; one whose operation finishes all the same keeps its result. One at a time.
+    /// has `ended_by::shutdown`; one whose operation finishes all the same keeps its result.
+    ///
+    /// \throws std::logic_error while another `drain` of this context is under way
     ///
     /// The coroutine may run on any context that goes on meanwhile, and must not be inside a call of this
     /// one. Cancelling it ends the wait with `operation_aborted`; the calls stay refused.

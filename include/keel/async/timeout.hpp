@@ -11,7 +11,7 @@ class timeout
 {
 public:
     /// \throws invalid_options naming every option that is out of range
-    explicit timeout(timeout_options options) : options_(checked("timeout", std::move(options))) {}
+    explicit timeout(timeout_options options = {}) : options_(checked("timeout", std::move(options))) {}
 
     timeout_options const& options() const noexcept { return options_; }
 

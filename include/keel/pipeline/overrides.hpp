@@ -47,7 +47,9 @@ public:
         return *this;
     }
 
-    /// Names the effect the call is to have once. The operation reads it from `co_await keel::this_call()`.
+    /// Names the effect the call is to have once. The operation reads it from `co_await keel::this_call()`,
+    /// which needs a scope: a coroutine that `keel::co_spawn` has started, `async_run`, or a timeout in the
+    /// pipeline.
     overrides& idempotency_key(std::string key)
     {
         key_ = std::move(key);

@@ -74,7 +74,8 @@ concept pipeline_part =
 ///     keel::pipeline payments{keel::retry{{.max_attempts = 3}}, keel::timeout{{.limit = 800ms}}};
 ///     auto receipt = co_await payments([&] { return charge(order); });
 ///
-/// One plain type, cheap to copy; copies share their policies. A call in flight keeps all it needs alive, so
+/// One plain type, cheap to copy; copies share their policies. One that was moved from may only be assigned to
+/// and destroyed. A call in flight keeps all it needs alive, so
 /// the pipeline may be destroyed meanwhile, and so may the context the call runs on.
 ///
 /// Thread-safe: many calls may run at once, on any number of threads and contexts. But everything of *one*

@@ -1,16 +1,38 @@
 #include <keel/async/detail/circuit_cell.hpp>
 
 #include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
+#include <variant>
 
 namespace keel {
+namespace {
+
+/// What opens the circuit.
+std::string judges_by(circuit_breaker_options const& o)
+{
+    std::ostringstream text;
+    if (auto const* const row = std::get_if<consecutive_window>(&o.window)) {
+        text << "failures=" << row->failures;
+        return std::move(text).str();
+    }
+    if (auto const* const count = std::get_if<count_window>(&o.window)) text << "window=" << count->size;
+    if (auto const* const time = std::get_if<time_window>(&o.window))
+        text << "window=" << to_string(time->size);
+    text << " min_calls=" << o.min_calls;
+    if (o.failure_ratio) text << " failure_ratio=" << *o.failure_ratio;
+    if (o.slow_ratio) text << " slow_ratio=" << *o.slow_ratio;
+    return std::move(text).str();
+}
+
+} // namespace
 
 part_description circuit_breaker::cell::describe() const
 {
     auto const& o = options();
-    auto text =
-        "open_for=" + to_string(o.open_for) + " half_open_permits=" + std::to_string(o.half_open_permits);
+    auto text = judges_by(o) + " open_for=" + to_string(o.open_for) +
+                " half_open_permits=" + std::to_string(o.half_open_permits);
     if (o.slow_call) text += " slow_call=" + to_string(*o.slow_call);
     return {.kind = "circuit_breaker",
             .name = o.name,

@@ -35,6 +35,18 @@ void live_calls::close()
     ended_ = {};
 }
 
+bool live_calls::begin_draining() noexcept
+{
+    std::lock_guard lock(mutex_);
+    return !std::exchange(draining_, true);
+}
+
+void live_calls::drained() noexcept
+{
+    std::lock_guard lock(mutex_);
+    draining_ = false;
+}
+
 live_calls::ends live_calls::ended() const
 {
     std::lock_guard lock(mutex_);

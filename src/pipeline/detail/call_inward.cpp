@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
 
 namespace keel::detail {
 
@@ -103,7 +106,10 @@ inline call::action call::enter(fallback_step const&)
 inline call::action call::enter(loop_step const& step)
 {
     try {
-        rare().loops.push_back(step.held->begin(way_.now));
+        auto run = step.held->begin(way_.now);
+        if (!run)
+            throw std::logic_error("keel: the loop \"" + std::string(step.held->name()) + "\" began nothing");
+        rare().loops.push_back(std::move(run));
     } catch (...) { // a user's own loop
         fail_by_predicate();
         return action::go_on;

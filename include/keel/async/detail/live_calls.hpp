@@ -25,6 +25,9 @@ public:
 
     /// From now on only calls inside other calls are let in.
     void close();
+    /// False: somebody is draining them already, until `drained`.
+    bool begin_draining() noexcept;
+    void drained() noexcept;
     std::size_t size() const;
 
     /// From now on no calls are let in, and every one is told to stop, on its own executor.
@@ -65,6 +68,7 @@ private:
     std::uint64_t last_ = 0;
     ends ended_;
     doors doors_ = doors::open;
+    bool draining_ = false;
 };
 
 } // namespace keel::detail
