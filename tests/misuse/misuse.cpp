@@ -51,6 +51,12 @@ asio::awaitable<void> use(keel::pipeline p)
     (void)co_await keel::pipeline{keel::retry{}}(dispatch_order, named);
 #elif defined(CASE_not_awaitable)
     (void)co_await p([] { return 9; });
+#elif defined(CASE_a_coroutine)
+    (void)co_await p(dispatch_order(named));
+#elif defined(CASE_wrong_arguments)
+    (void)co_await p(dispatch_order, number);
+#elif defined(CASE_fallback_of_one_number)
+    keel::fallback const wrong([](int n) { return n; });
 #elif defined(CASE_consumes_its_argument)
     (void)co_await p(consume, std::make_unique<int>(10));
 #elif defined(CASE_no_executor)
