@@ -141,9 +141,10 @@ inline constexpr bool is_awaitable<asio::awaitable<T>> = true;
 template <class Fn, class... Args>
 struct operation_of
 {
-    static_assert(!is_awaitable<Fn>,
-                  "keel: give the function and its arguments, not the coroutine that it has returned: another "
-                  "attempt needs another one.");
+    static_assert(
+        !is_awaitable<Fn>,
+        "keel: give the function and its arguments, not the coroutine that it has returned: another "
+        "attempt needs another one.");
     static_assert(is_awaitable<Fn> || std::invocable<Fn&, Args&...> || std::invocable<Fn, Args...>,
                   "keel: the function cannot be called with these arguments.");
     static_assert(std::invocable<Fn&, Args&...> || !std::invocable<Fn, Args...>,
