@@ -2,17 +2,16 @@
 
 #include <cstdio>
 
-namespace keel {
-namespace {
-
-std::string number(double value)
+std::string keel::detail::number(double value)
 {
     char text[32];
     std::snprintf(text, sizeof text, "%g", value);
     return text;
 }
 
-} // namespace
+namespace keel {
+
+using detail::number;
 
 std::string to_string(duration value)
 {

@@ -4,6 +4,9 @@
 
 #include <boost/system/result.hpp>
 
+#include <array>
+#include <cstddef>
+
 namespace keel {
 namespace {
 
@@ -22,6 +25,24 @@ TEST(fallback_in_a_pipeline, answers_a_failure_with_a_value)
     EXPECT_EQ(end.ended_by(), ended_by::fallback);
     EXPECT_EQ(end.report().policy, "fallback");
     EXPECT_EQ(sink->count("fell_back"), 1U);
+}
+
+/// Can be called, and is a value all the same.
+struct grid
+{
+    std::array<int, 4> cells{};
+    int operator()(std::size_t row, std::size_t column) const { return cells[2 * row + column]; }
+};
+
+TEST(fallback_in_a_pipeline, answers_with_a_value_that_can_be_called)
+{
+    simulation world;
+    pipeline const p{fallback{grid{{1, 2, 3, 4}}}};
+    scripted<grid> op;
+    op.fails(reset());
+    auto const end = world.run(p.run(op));
+    ASSERT_TRUE(end.ok());
+    EXPECT_EQ(end.value()(1, 0), 3);
 }
 
 TEST(fallback_in_a_pipeline, stays_out_of_the_way_of_a_success)

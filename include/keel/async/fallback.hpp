@@ -85,10 +85,12 @@ std::shared_ptr<alternative const> make_function(Function function)
     }
 }
 
-/// A lambda or another class with one call operator, or a function: nobody means that for a value.
+/// A function, or what looks like a lambda: nobody means that for a value. A class that can be called may be
+/// one, a matrix for instance.
 template <class T>
 inline constexpr bool is_function_of_some_kind =
-    requires { &T::operator(); } || std::is_function_v<std::remove_pointer_t<T>>;
+    std::is_function_v<std::remove_pointer_t<T>> ||
+    (requires { &T::operator(); } && (std::is_empty_v<T> || !std::is_copy_assignable_v<T>));
 
 template <class Answer>
 std::shared_ptr<alternative const> make_alternative(Answer&& answer)

@@ -8,6 +8,11 @@
 #include <string_view>
 #include <vector>
 
+namespace keel::detail {
+/// In as few digits as say it: `0.5`.
+std::string number(double);
+} // namespace keel::detail
+
 namespace keel {
 
 /// One option that is out of range.

@@ -1,7 +1,8 @@
 #include <keel/async/detail/circuit_cell.hpp>
 
+#include <keel/core/option_faults.hpp>
+
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <variant>
@@ -12,18 +13,15 @@ namespace {
 /// What opens the circuit.
 std::string judges_by(circuit_breaker_options const& o)
 {
-    std::ostringstream text;
-    if (auto const* const row = std::get_if<consecutive_window>(&o.window)) {
-        text << "failures=" << row->failures;
-        return std::move(text).str();
-    }
-    if (auto const* const count = std::get_if<count_window>(&o.window)) text << "window=" << count->size;
-    if (auto const* const time = std::get_if<time_window>(&o.window))
-        text << "window=" << to_string(time->size);
-    text << " min_calls=" << o.min_calls;
-    if (o.failure_ratio) text << " failure_ratio=" << *o.failure_ratio;
-    if (o.slow_ratio) text << " slow_ratio=" << *o.slow_ratio;
-    return std::move(text).str();
+    if (auto const* const row = std::get_if<consecutive_window>(&o.window))
+        return "failures=" + std::to_string(row->failures);
+    auto const* const count = std::get_if<count_window>(&o.window);
+    auto text =
+        "window=" + (count ? std::to_string(count->size) : to_string(std::get<time_window>(o.window).size));
+    text += " min_calls=" + std::to_string(o.min_calls);
+    if (o.failure_ratio) text += " failure_ratio=" + detail::number(*o.failure_ratio);
+    if (o.slow_ratio) text += " slow_ratio=" + detail::number(*o.slow_ratio);
+    return text;
 }
 
 } // namespace
