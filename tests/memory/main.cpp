@@ -278,7 +278,7 @@ once_end make_and_run(std::uint64_t seed, std::uint64_t failing)
         else if (seed == in_one_scope)
             end.complaints = run(scope_scene());
         else
-            end.complaints = run(scene(seed));
+            end.complaints = run(scene(seed, false)); // a strand ends the program when it cannot allocate
     } catch (std::bad_alloc const&) {
         scarce::end();
         if (end.was_made) end.complaints.emplace_back("std::bad_alloc at the end of the scene");

@@ -15,7 +15,8 @@ bool is_refusal(error_code const& e, kind of)
     switch (of) {
     case kind::circuit_breaker:
         return e == errc::circuit_open || e == errc::circuit_half_open || e == errc::circuit_forced_open;
-    case kind::bulkhead: return e == errc::bulkhead_full || e == errc::bulkhead_wait_expired;
+    case kind::bulkhead:
+        return e == errc::bulkhead_full || e == errc::bulkhead_wait_expired || e == errc::queue_full;
     case kind::rate_limiter: return e == errc::rate_limited;
     case kind::users_gate: return e == errc::bulkhead_full || e == errc::bulkhead_wait_expired;
     case kind::users_loop: return e == errc::rate_limited;
@@ -44,6 +45,12 @@ manner draw_manner(stream& random)
         how.weight = random.between(1, 3);
     }
     return how;
+}
+
+pipeline book::through(std::uint16_t stack) const
+{
+    auto const kept = family ? family->try_get(std::to_string(stack), now()) : std::nullopt;
+    return kept ? *kept : *stacks[stack].made;
 }
 
 call_record& book::open_call(std::uint16_t stack, std::uint64_t seed)
@@ -115,7 +122,8 @@ void book::operation_gave(std::uint32_t call, ticket t)
 {
     auto& record = calls[call];
     auto const& through = stacks[record.stack];
-    auto const is_judged = !record.how.carries_error && through.find("values") && t.end != ending::value;
+    auto const has_judges = through.find("values") || through.judges();
+    auto const is_judged = !record.how.carries_error && has_judges && t.end != ending::value;
     if (is_judged || record.gave) return;
     record.gave = t.pack();
     record.gave_at = now();
@@ -128,7 +136,7 @@ void book::check_gates_at_start(stack const& s, std::uint32_t call)
         if (!p.handle || !s.straight_inside(i)) continue;
         if (p.what == kind::rate_limiter) check_rate(p, call);
         if (p.what != kind::circuit_breaker) continue;
-        auto const state = std::get<circuit_breaker>(*p.handle).state();
+        auto const state = breaker_in(*p.handle)->state();
         require(state == circuit_state::closed || state == circuit_state::half_open, call,
                 "its operation was started behind an open circuit");
     }
@@ -179,7 +187,10 @@ void book::call_reported(std::uint32_t call, seen_end const& seen)
 
     require(record.reports == 1, call, "ended twice");
     require_ended(record, call);
-    require(seen.attempts == record.started, call, "counts other attempts than were made");
+    auto const all_began = seen.attempts == record.started;
+    require(all_began || (through.sends() && seen.attempts > record.started),
+            call, // or waited for a lane in vain
+            "counts other attempts than were made");
     check_earlier(call, seen);
     check_who_ended(record, through, call, seen);
     check_result_kept(record, through, call, seen);

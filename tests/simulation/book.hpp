@@ -94,6 +94,7 @@ public:
 
     std::deque<call_record> calls;
     std::vector<stack> stacks;
+    std::optional<pipeline_family> family; ///< Has room for few of them, by number. Without it all are kept.
     std::int64_t alive = 0; ///< Objects that operations and the user's functions have captured.
 
     time_point now() const noexcept { return clock_ ? clock_->now() : closed_at_; }
@@ -104,6 +105,9 @@ public:
         clock_ = nullptr;
     }
     event_log& log() noexcept { return *log_; }
+
+    /// What a call is to be made through. Of a family: only its caller is sure to hold it.
+    pipeline through(std::uint16_t stack) const;
 
     call_record& open_call(std::uint16_t stack, std::uint64_t seed);
 

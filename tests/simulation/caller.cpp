@@ -88,7 +88,7 @@ template <class T>
 asio::awaitable<void> begin(book& b, std::uint32_t call, duration after)
 {
     auto const& record = b.calls[call];
-    auto const& through = *b.stacks[record.stack].made;
+    auto const through = b.through(record.stack);
     if (!record.how.overrides_something()) return begin<T>(through, b, call, after);
     return begin<T>(through.with(wanted_by(record.how)), b, call, after);
 }

@@ -64,6 +64,19 @@ private:
 
 } // namespace
 
+namespace {
+
+void check_family(book& b, time_point now)
+{
+    auto const seen = b.family->snapshot();
+    b.require(seen.built == seen.entries + seen.expired + seen.displaced,
+              "the family's entries do not add up");
+    for (auto const& entry : b.family->entries(now))
+        b.require(!entry.in_use, "the pipeline of " + entry.key + " is held");
+}
+
+} // namespace
+
 void check_permits_home(book& b, time_point now)
 {
     for (std::size_t i = 0; i < b.stacks.size(); ++i) {
@@ -72,6 +85,7 @@ void check_permits_home(book& b, time_point now)
             if (p.handle) std::visit(home_of(b, p.name, now), *p.handle);
         if (s.made) b.require(s.made->orphans() == 0, "stack " + std::to_string(i) + " has orphans");
     }
+    if (b.family) check_family(b, now);
     for (std::uint32_t i = 0; i < b.calls.size(); ++i) {
         auto const& record = b.calls[i];
         if (record.running != 0) b.complain(i, "has an operation that is still running");

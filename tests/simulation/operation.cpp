@@ -140,7 +140,10 @@ bool has_limit(book const& b, call_record const& of)
 }
 
 /// Whether its operations may be awaited in place, where they can hide a cancellation.
-bool may_be_in_place(book const& b, call_record const& of) { return of.how.in_scope || !has_limit(b, of); }
+bool may_be_in_place(book const& b, call_record const& of)
+{
+    return !b.stacks[of.stack].sends() && (of.how.in_scope || !has_limit(b, of));
+}
 
 } // namespace
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <type_traits>
 #include <utility>
 
 namespace keel::simulated {
@@ -22,6 +23,18 @@ std::uint32_t draw_for(failure const& why, std::uint32_t salt)
 }
 
 } // namespace
+
+std::optional<circuit_breaker> breaker_in(any_part const& listed)
+{
+    return visit_policy(
+        [](auto const& policy) -> std::optional<circuit_breaker> {
+            if constexpr (std::is_same_v<decltype(policy), circuit_breaker const&>)
+                return policy;
+            else
+                return std::nullopt;
+        },
+        listed);
+}
 
 // --- what a stack says of itself --------------------------------------------------------------------------
 
@@ -47,6 +60,16 @@ bool stack::has(kind k) const
 bool stack::may_abandon() const
 {
     return std::any_of(parts.begin(), parts.end(), [](auto const& p) { return p.grace.has_value(); });
+}
+
+bool stack::sends() const
+{
+    return std::any_of(parts.begin(), parts.end(), [](auto const& p) { return p.sends; });
+}
+
+bool stack::judges() const
+{
+    return std::any_of(parts.begin(), parts.end(), [](auto const& p) { return p.judges; });
 }
 
 std::uint64_t stack::most_attempts() const
@@ -76,9 +99,17 @@ std::size_t stack::reached_at_once() const
     return static_cast<std::size_t>(first - parts.begin());
 }
 
+pipeline stack::again() const
+{
+    std::vector<any_part> all;
+    for (auto const& p : parts) all.push_back(*p.handle);
+    return {options, all};
+}
+
 void stack::drop_handles()
 {
     made.reset();
+    options = {};
     for (auto& p : parts) p.handle.reset();
 }
 
@@ -94,7 +125,8 @@ stack stack_maker::make(std::string name, std::uint32_t most)
             auto const& old = shared_[random_.below(static_cast<std::uint32_t>(shared_.size()))];
             if (!s.find(old.name)) s.parts.push_back(old);
         } else {
-            s.parts.push_back(draw(s));
+            auto drawn = draw(s);
+            s.parts.push_back(random_.one_in(6) ? with_rules_of_its_own(std::move(drawn)) : std::move(drawn));
         }
     }
     for (auto const& p : s.parts) {
@@ -107,7 +139,10 @@ stack stack_maker::make(std::string name, std::uint32_t most)
     if (random_.one_in(3)) s.parts.push_back(make_classifier_of_values());
     if (random_.one_in(3)) s.parts.push_back(make_classifier_of_failures());
 
-    s.made.emplace(build(std::move(name), s.parts));
+    auto const is_watched = s.parts.size() % 3 != 0; // of the others, a passage may end what a gate refuses
+    if (is_watched) s.options.sink = log_;
+    s.options.name = std::move(name);
+    s.made.emplace(build(s.options, s.parts));
     return s;
 }
 
@@ -120,17 +155,13 @@ stack stack_maker::make_inner(std::string name, std::uint32_t most)
 }
 
 /// Of one list, or of two pipelines in a pipeline: it is the same.
-pipeline stack_maker::build(std::string name, std::vector<part> const& parts)
+pipeline stack_maker::build(pipeline_options options, std::vector<part> const& parts)
 {
     std::vector<any_part> outer;
     std::vector<any_part> inner;
     auto const in_two = random_.one_in(4);
     for (auto const& p : parts)
         (in_two && outer.size() * 2 >= parts.size() ? inner : outer).push_back(*p.handle);
-    pipeline_options options;
-    auto const is_watched = parts.size() % 3 != 0; // of the others, a passage may end what a gate refuses
-    if (is_watched) options.sink = log_;
-    options.name = std::move(name);
     if (!in_two) return {std::move(options), outer};
     return pipeline(std::move(options), pipeline(pipeline_options{}, outer),
                     pipeline(pipeline_options{}, inner));
@@ -372,8 +403,23 @@ part stack_maker::make_circuit_breaker()
             log->note("on_transition", change.at).add("breaker", name).add("to", to_string(change.to)).end();
             if (change.to == circuit_state::half_open) throw users_mistake();
         };
-    p.handle.emplace(circuit_breaker(std::move(o)));
+    if (random_.one_in(3)) {
+        p.text += ", keyed";
+        p.handle.emplace(keyed(std::move(o)));
+    } else {
+        p.handle.emplace(circuit_breaker(std::move(o)));
+    }
     return p;
+}
+
+/// One of a registry that goes away.
+circuit_breaker stack_maker::keyed(circuit_breaker_options with)
+{
+    circuit_breaker_registry_options o;
+    o.breaker = std::move(with);
+    circuit_breaker_registry const hosts(std::move(o));
+    if (random_.one_in(2)) (void)hosts.try_acquire("another host", time_point::min());
+    return hosts.get("host", time_point::min());
 }
 
 part stack_maker::make_bulkhead()
@@ -388,8 +434,25 @@ part stack_maker::make_bulkhead()
     p.delays = o.max_queue > 0;
     p.text = number(o.max_concurrent) + " + " + number(o.max_queue) +
              (o.max_wait ? ", wait " + to_string(*o.max_wait) : "");
-    p.handle.emplace(bulkhead(std::move(o)));
+    p.sends = elsewhere_ && random_.one_in(3);
+    if (p.sends) {
+        p.delays = true;
+        p.handle.emplace(bulkhead(std::move(o), draw_place(p.text)));
+    } else {
+        p.handle.emplace(bulkhead(std::move(o)));
+    }
     return p;
+}
+
+run_on stack_maker::draw_place(std::string& text)
+{
+    text += ", elsewhere";
+    if (random_.one_in(4)) return run_on(*elsewhere_);
+    limited_executor_options o;
+    o.max_running = random_.between(1, 2);
+    o.max_queue = random_.below(3);
+    text += " in " + number(o.max_running) + " + " + number(o.max_queue);
+    return run_on(limited_executor(*elsewhere_, std::move(o)));
 }
 
 part stack_maker::make_rate_limiter()
@@ -496,34 +559,68 @@ part stack_maker::make_users_loop()
     return p;
 }
 
+namespace {
+
+judgement judge_value(std::int64_t const& value)
+{
+    if (value == -2) return verdict::failure;
+    if (value < 0) return verdict::success;
+    switch (ticket::unpack(value).end) {
+    case ending::judged_failure: return verdict::failure;
+    case ending::judged_throttled: return {verdict::throttled, 7ms};
+    case ending::judged_ignored: return verdict::ignored;
+    case ending::judge_throws: throw users_mistake();
+    default: return verdict::success;
+    }
+}
+
+judgement judge_failure(failure const& why)
+{
+    if (!is_simulated(why.code)) return verdict::failure;
+    switch (ticket::unpack(why.code.value()).end) {
+    case ending::error_with_hint: return {verdict::throttled, 4ms};
+    case ending::error_ignored: return verdict::ignored;
+    default: return verdict::failure;
+    }
+}
+
+} // namespace
+
+/// The same, if it is one of those that may have such rules.
+part stack_maker::with_rules_of_its_own(part p)
+{
+    auto const of_values = [user = user_](std::int64_t const& value) { return judge_value(value); };
+    auto const of_failures = [user = user_](failure const& why) { return judge_failure(why); };
+    auto const which = random_.below(3);
+    auto const wrap = [&](auto const& policy) -> std::optional<any_part> {
+        using policy_type = std::remove_cvref_t<decltype(policy)>;
+        if constexpr (std::is_constructible_v<any_part, judged<policy_type>>) {
+            if (which == 0) return judged(policy, of_values);
+            if (which == 1) return judged(policy, of_failures);
+            return judged(policy, of_values, of_failures);
+        } else {
+            return std::nullopt;
+        }
+    };
+    auto wrapped = visit_policy(wrap, *p.handle);
+    if (!wrapped) return p;
+    p.handle = std::move(wrapped);
+    p.judges = true;
+    p.text += ", judged";
+    return p;
+}
+
 part stack_maker::make_classifier_of_values()
 {
     part p{.what = kind::classifier, .name = "values", .text = "of values"};
-    p.handle.emplace(classifier([user = user_](std::int64_t const& value) -> judgement {
-        if (value == -2) return verdict::failure;
-        if (value < 0) return verdict::success;
-        switch (ticket::unpack(value).end) {
-        case ending::judged_failure: return verdict::failure;
-        case ending::judged_throttled: return {verdict::throttled, 7ms};
-        case ending::judged_ignored: return verdict::ignored;
-        case ending::judge_throws: throw users_mistake();
-        default: return verdict::success;
-        }
-    }));
+    p.handle.emplace(classifier([user = user_](std::int64_t const& value) { return judge_value(value); }));
     return p;
 }
 
 part stack_maker::make_classifier_of_failures()
 {
     part p{.what = kind::classifier, .name = "failures", .text = "of failures"};
-    p.handle.emplace(classifier([user = user_](failure const& why) -> judgement {
-        if (!is_simulated(why.code)) return verdict::failure;
-        switch (ticket::unpack(why.code.value()).end) {
-        case ending::error_with_hint: return {verdict::throttled, 4ms};
-        case ending::error_ignored: return verdict::ignored;
-        default: return verdict::failure;
-        }
-    }));
+    p.handle.emplace(classifier([user = user_](failure const& why) { return judge_failure(why); }));
     return p;
 }
 

@@ -7,6 +7,8 @@
 
 #include <keel/keel.hpp>
 
+#include <boost/asio/io_context.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -43,12 +45,32 @@ struct part
     std::size_t concurrent = 0;      ///< Of a bulkhead.
     rate_limiter_options rate{};     ///< Of a rate limiter.
     bool delays = false; ///< A call may spend time here on its way in, or come out of it to go in again.
+    bool sends = false;  ///< A bulkhead whose operations run elsewhere.
+    bool judges = false; ///< What results mean to it is its own affair.
 };
+
+/// What stands in the list, without rules of its own.
+template <class Function>
+decltype(auto) visit_policy(Function f, any_part const& listed)
+{
+    return std::visit(
+        [&f]<class Part>(Part const& p) -> decltype(auto) {
+            if constexpr (requires { p.policy(); })
+                return f(p.policy());
+            else
+                return f(p);
+        },
+        listed);
+}
+
+/// Nothing: it is none.
+std::optional<circuit_breaker> breaker_in(any_part const&);
 
 /// A pipeline of random policies in a random order.
 struct stack
 {
     std::vector<part> parts; ///< Outermost first.
+    pipeline_options options{};
     std::optional<pipeline> made;
     std::optional<std::uint16_t> inner; ///< The stack that its operations make calls through.
 
@@ -57,6 +79,10 @@ struct stack
 
     bool has(kind) const;
     bool may_abandon() const;
+    /// Whether its operations run on an executor of their own, not in their caller's coroutine.
+    bool sends() const;
+    /// Whether somebody but the pipeline's classifiers judges results.
+    bool judges() const;
     /// How often one call may start its operation.
     std::uint64_t most_attempts() const;
     /// The shortest limit of all timeouts.
@@ -67,6 +93,9 @@ struct stack
     /// decide, they decide at the moment the call begins.
     std::size_t reached_at_once() const;
 
+    /// The same policies once more.
+    pipeline again() const;
+
     /// Every handle is destroyed, as if the user had no use for them any more.
     void drop_handles();
 };
@@ -76,10 +105,12 @@ class stack_maker
 {
 public:
     /// \param user lives in everything that the user's functions capture
-    stack_maker(stream& random, live user, std::shared_ptr<event_log> log)
+    /// \param elsewhere where bulkheads may send operations; null: they send none
+    stack_maker(stream& random, live user, std::shared_ptr<event_log> log, asio::io_context* elsewhere)
         : random_(random),
           user_(user),
-          log_(std::move(log))
+          log_(std::move(log)),
+          elsewhere_(elsewhere)
     {}
 
     /// \param most how many policies at most, classifiers not counted; 1 or more
@@ -91,11 +122,14 @@ public:
 
 private:
     part draw(stack const& so_far);
-    pipeline build(std::string name, std::vector<part> const&);
+    part with_rules_of_its_own(part);
+    pipeline build(pipeline_options, std::vector<part> const&);
     part make_timeout();
     part make_retry(std::uint64_t attempts_so_far);
     part make_circuit_breaker();
+    circuit_breaker keyed(circuit_breaker_options);
     part make_bulkhead();
+    run_on draw_place(std::string& text);
     part make_rate_limiter();
     part make_fallback();
     part make_users_gate();
@@ -110,6 +144,7 @@ private:
     stream& random_;
     live user_;
     std::shared_ptr<event_log> log_;
+    asio::io_context* elsewhere_;
     std::vector<part> shared_;
     std::vector<retry_budget> budgets_;
     std::uint32_t made_ = 0;

@@ -49,13 +49,14 @@ public:
           book_(simulation_.clock(), log_)
     {
         log_->tell([this](telemetry::event const& e) { book_.happened(e); });
-        stack_maker maker(random_, live(book_.alive), log_);
+        stack_maker maker(random_, live(book_.alive), log_, &simulation_.context());
         outer_stacks_ = random_.between(1, 3);
         for (auto i = 0U; i < outer_stacks_; ++i) {
             auto const most = random_.between(1, 8);
             book_.stacks.push_back(maker.make("p" + std::to_string(i), most));
         }
         if (random_.one_in(2)) nest(maker);
+        if (random_.one_in(2)) keep_in_family();
     }
 
     void live_through(std::uint32_t calls)
@@ -79,6 +80,7 @@ public:
         for (auto const& record : book_.calls) e.starts += record.started;
         book_.close();
         simulation_.destroy();
+        book_.family.reset();
         for (auto& s : book_.stacks) s.drop_handles();
         check_nothing_leaks(book_);
         e.events = log_->events();
@@ -100,6 +102,17 @@ private:
         auto const most = random_.between(1, 4);
         for (auto& s : book_.stacks) s.inner = static_cast<std::uint16_t>(outer_stacks_);
         book_.stacks.push_back(maker.make_inner("inner", most));
+    }
+
+    void keep_in_family()
+    {
+        pipeline_family_options o;
+        o.max_entries = random_.between(1, 2);
+        o.idle_expiry = random_.milliseconds(1, 50);
+        o.state_expiry = o.idle_expiry + random_.milliseconds(0, 50);
+        book_.family.emplace(std::move(o), [this](std::string_view number) {
+            return book_.stacks[static_cast<std::size_t>(number.front() - '0')].again();
+        });
     }
 
     void change_weather()
@@ -146,7 +159,7 @@ private:
         std::vector<circuit_breaker> all;
         for (auto const& s : book_.stacks)
             for (auto const& p : s.parts)
-                if (auto const* breaker = std::get_if<circuit_breaker>(&*p.handle)) all.push_back(*breaker);
+                if (auto const breaker = breaker_in(*p.handle)) all.push_back(*breaker);
         return all;
     }
 
@@ -154,7 +167,7 @@ private:
     {
         auto const& s = book_.stacks[random_.below(static_cast<std::uint32_t>(book_.stacks.size()))];
         auto const& p = s.parts[random_.below(static_cast<std::uint32_t>(s.parts.size()))];
-        auto pass = std::visit(
+        auto pass = visit_policy(
             [&](auto const& policy) {
                 if constexpr (requires { policy.try_acquire(book_.now()); })
                     return policy.try_acquire(book_.now());

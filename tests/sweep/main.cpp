@@ -59,7 +59,7 @@ class sweep_of
 public:
     sweep_of(std::uint64_t seed, tally& t) : seed_(seed), tally_(t)
     {
-        scene undisturbed(seed_);
+        scene undisturbed(seed_, true);
         all_ = every_interference(undisturbed.callers());
         text_ = undisturbed.text();
         base_ = undisturbed.run(0, {});
@@ -77,7 +77,7 @@ public:
     void one_point(std::uint64_t point)
     {
         std::cout << "undisturbed:\n";
-        (void)scene(seed_, &std::cout).run(0, {});
+        (void)scene(seed_, true, &std::cout).run(0, {});
         for (auto const& how : all_) {
             std::cout << how.text() << ":\n";
             once(point, how, &std::cout);
@@ -97,7 +97,7 @@ public:
 private:
     void once(std::uint64_t point, interference const& how, std::ostream* text = nullptr)
     {
-        auto end = scene(seed_, text).run(point, how);
+        auto end = scene(seed_, true, text).run(point, how);
         // What nobody hears of must change nothing.
         auto const is_unheard = how.what == interference::kind::drop ||
                                 (how.what == interference::kind::cancel && !end.cancelled);

@@ -47,12 +47,12 @@ scene::scene(std::uint64_t seed, std::shared_ptr<simulated::event_log> log)
 {}
 
 // Delegates, so that what has been started is destroyed in order if there is no memory to start the rest.
-scene::scene(std::uint64_t seed, std::ostream* text)
+scene::scene(std::uint64_t seed, bool sends, std::ostream* text)
     : scene(seed, std::make_shared<simulated::event_log>(text))
 {
     log_->tell([this](telemetry::event const& e) { book_.happened(e); });
     stream random(seed);
-    stack_maker maker(random, live(book_.alive), log_);
+    stack_maker maker(random, live(book_.alive), log_, sends ? &simulation_.context() : nullptr);
     auto const most = random.between(1, 8);
     book_.stacks.push_back(maker.make("p", most));
     if (random.one_in(3)) {

@@ -52,7 +52,8 @@ struct run_end
 class scene
 {
 public:
-    explicit scene(std::uint64_t seed, std::ostream* text = nullptr);
+    /// \param sends whether bulkheads may send operations elsewhere
+    explicit scene(std::uint64_t seed, bool sends, std::ostream* text = nullptr);
     ~scene();
     scene(scene const&) = delete;
     scene& operator=(scene const&) = delete;
