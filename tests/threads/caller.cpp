@@ -63,7 +63,7 @@ asio::awaitable<int> operate(shared* all, bool counted, std::uint64_t seed)
         for (auto i = 0U; i < 20; ++i) co_await asio::post(executor, asio::deferred);
     }
     if (random.per_mille(150)) throw boost::system::system_error(error_code(asio::error::connection_reset));
-    co_return 1;
+    co_return random.per_mille(100) ? 2 : 1;
 }
 
 /// What an operation needs when it is left behind.
@@ -79,14 +79,16 @@ private:
     std::uint64_t seed_;
 };
 
-asio::awaitable<void> call(shared* all, std::size_t through, std::uint64_t seed, bool* cancelled)
+asio::awaitable<void> call(shared* all, std::size_t kind, std::uint64_t seed, bool* cancelled)
 {
-    auto const work = owning(operation(*all, through < 2, seed));
-    auto const end = co_await all->pipelines()[through].run(work);
+    auto const work = owning(operation(*all, kind < 2, seed));
+    auto const through = all->through(kind, static_cast<std::uint32_t>(seed));
+    auto const end = co_await through.run(work);
     switch (end.ended_by()) {
     case ended_by::operation: ++(end.ok() ? all->ok : all->failed); break;
     case ended_by::timeout: ++all->by_timeout; break;
     case ended_by::rejection: ++all->refused; break;
+    case ended_by::fallback: ++all->answered; break;
     case ended_by::caller: ++(*cancelled ? all->cancelled : all->wrong); break;
     default: ++all->wrong;
     }
@@ -125,9 +127,9 @@ private:
         ++all_.started;
         ++at.number;
         at.cancelled = false;
-        auto const through = random_.below(static_cast<std::uint32_t>(all_.pipelines().size()));
+        auto const kind = random_.below(shared::kinds);
         auto const seed = random_.word();
-        auto work = call(&all_, through, seed, &at.cancelled);
+        auto work = call(&all_, kind, seed, &at.cancelled);
         auto end = [self = shared_from_this(), &at](std::exception_ptr thrown) {
             if (thrown) ++(at.cancelled ? self->all_.cancelled : self->all_.wrong);
             ++self->all_.ended;

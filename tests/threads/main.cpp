@@ -56,6 +56,7 @@ int run(unsigned contexts, std::uint64_t calls, std::uint64_t seed)
             start_caller(executor, all, calls / callers, seed + i);
         }
         run_all(worlds);
+        all.join();
     }
     std::cout << contexts << " context(s): ";
     return all.report(std::cout, calls / callers * callers);

@@ -21,7 +21,7 @@ bulkhead_options bulkhead_options_of(std::size_t most)
 {
     bulkhead_options o;
     o.max_concurrent = most;
-    o.max_queue = 16;
+    o.max_queue = 64;
     o.max_wait = 5ms;
     return o;
 }
@@ -64,21 +64,70 @@ retry_budget_options shared_budget()
     return o;
 }
 
+limited_executor_options lanes()
+{
+    limited_executor_options o;
+    o.max_running = 1;
+    o.max_queue = 12;
+    return o;
+}
+
+constexpr std::uint32_t hosts = 16;
+
+circuit_breaker_registry_options registry_options()
+{
+    circuit_breaker_registry_options o;
+    o.breaker = breaker_options();
+    o.max_entries = hosts * 3 / 4;
+    return o;
+}
+
+/// Has room for half of the hosts.
+pipeline_family_options family_options()
+{
+    pipeline_family_options o;
+    o.max_entries = hosts / 2;
+    return o;
+}
+
+verdict dislikes_two(int const& answer) { return answer == 2 ? verdict::failure : verdict::success; }
+
 } // namespace
 
 // The first two do not abandon, so that what they let in can be counted.
 shared::shared()
     : breaker_(breaker_options()),
       compartment_(bulkhead_options_of(most)),
-      abandoned_(bulkhead_options_of(4)),
+      abandoned_(bulkhead_options_of(16)),
       limiter_(limiter_options()),
-      budget_(shared_budget())
+      budget_(shared_budget()),
+      elsewhere_(bulkhead_options_of(16), run_on(limited_executor(pool_, lanes()))),
+      hosts_(registry_options()),
+      per_host_(family_options(), [this](std::string_view host) { return for_host(host); })
 {
     retry const twice(retry_options_of(2), budget_);
     pipelines_.emplace_back(twice, breaker_, compartment_);
     pipelines_.emplace_back(timeout(limit(20ms)), twice, limiter_, compartment_, timeout(limit(1ms)));
     pipelines_.emplace_back(timeout(limit(20ms)), abandoned_, breaker_, timeout(limit(1ms, abandon)));
     pipelines_.emplace_back(timeout(limit(2ms, grace(500us))), abandoned_, limiter_);
+    pipelines_.emplace_back(timeout(limit(20ms)), twice, elsewhere_);
+    pipelines_.emplace_back(fallback{0}, judged(twice, dislikes_two), breaker_, elsewhere_);
+}
+
+pipeline shared::through(std::size_t kind, std::uint32_t chance) const
+{
+    if (kind < pipelines_.size()) return pipelines_[kind];
+    auto const host = "host " + std::to_string(chance % hosts);
+    try {
+        return per_host_.get(host);
+    } catch (boost::system::system_error const&) { // no room for the host, in the family or in the registry
+        return pipelines_.front();
+    }
+}
+
+pipeline shared::for_host(std::string_view host) const
+{
+    return pipeline{timeout(limit(5ms)), hosts_.get(host), bulkhead(bulkhead_options_of(4))};
 }
 
 int shared::report(std::ostream& out, std::uint64_t calls) const
@@ -91,14 +140,16 @@ int shared::report(std::ostream& out, std::uint64_t calls) const
         out << "\n  FAILED: " << what;
     };
     out << ended << " calls, " << ok << " ok, " << failed << " failed, " << cancelled << " cancelled, "
-        << by_timeout << " timed out, " << refused << " refused";
+        << by_timeout << " timed out, " << refused << " refused, " << answered << " answered; "
+        << per_host_.snapshot().built << " pipelines for " << hosts << " hosts";
     expect(started == calls, "not every call was made");
     expect(ended == calls, "not every call has ended once");
-    expect(ok + failed + cancelled + by_timeout + refused + wrong == calls, "the ends do not add up");
+    expect(ok + failed + cancelled + by_timeout + refused + answered + wrong == calls,
+           "the ends do not add up");
     expect(wrong == 0, "calls have ended as they must not");
     expect(running == 0, "operations are still running");
     expect(most_inside <= most, "more operations at once than the bulkhead allows");
-    for (auto const& b : {compartment_, abandoned_}) {
+    for (auto const& b : {compartment_, abandoned_, elsewhere_}) {
         expect(b.snapshot().running == 0, "permits are out");
         expect(b.snapshot().waiting == 0, "calls are waiting");
     }
@@ -107,7 +158,10 @@ int shared::report(std::ostream& out, std::uint64_t calls) const
     expect(budget_.snapshot(now).active_retries == 0, "the budget counts retries");
     expect(limiter_.snapshot(now).available == limiter_.snapshot(now).burst, "rate permits are out");
     for (auto const& p : pipelines_) expect(p.orphans() == 0, "orphans are left");
-    expect(ok * 100 >= calls, "too few calls have run to tell anything");
+    for (auto const& host : per_host_.entries(now)) expect(!host.in_use, "the pipeline of a host is held");
+    for (auto const& host : hosts_.entries(now))
+        expect(host.seen.trials_in_flight == 0, "a host's trials are in flight");
+    expect(ok * 10 >= calls, "too few calls have run to tell anything");
     expect(cancelled * 200 >= calls, "too few calls were cancelled to tell anything");
     out << '\n';
     return broken;
