@@ -125,10 +125,43 @@ subject half_open(surroundings const& around)
     return broken_by(breaker, around);
 }
 
-make_subject compartment(bulkhead_options const& options)
+subject keyed(surroundings const& around)
+{
+    circuit_breaker_registry const hosts{{.breaker = opens_at_half(around)}};
+    return broken_by(hosts.get("host", around.now()), around);
+}
+
+/// The policy with a rule of its own, which says what the pipeline would say.
+template <class Policy>
+make_subject judging(subject (*make)(surroundings const&))
+{
+    return [make](surroundings const& around) {
+        auto s = make(around);
+        s.policy = judged{std::get<Policy>(s.policy), [around](failure const&) {
+                              around.user_code();
+                              return verdict::failure;
+                          }};
+        return s;
+    };
+}
+
+subject counting(surroundings const& around)
+{
+    return broken_by(circuit_breaker{opens_at_half(around)}, around);
+}
+
+bulkhead in_place(bulkhead_options const& options, surroundings const&) { return bulkhead{options}; }
+
+bulkhead elsewhere(bulkhead_options const& options, surroundings const& around)
+{
+    limited_executor const lanes{around.world().context(), {.max_running = 2, .max_queue = 100}};
+    return {options, run_on(lanes)};
+}
+
+make_subject compartment(bulkhead_options const& options, decltype(&in_place) make = in_place)
 {
     return [=](surroundings const& around) {
-        bulkhead const rooms{options};
+        auto const rooms = make(options, around);
         subject s{.policy = rooms};
         s.in_use = [=] { return rooms.snapshot().running; };
         s.waiting = [=] { return rooms.snapshot().waiting; };
@@ -233,7 +266,9 @@ std::vector<form> const& forms()
     static std::vector<form> const all{
         {"timeout", "cooperating", timed(cooperate)},
         {"timeout", "abandoning", timed(abandon)},
+        {"timeout", "giving a time of grace", timed(grace(10ms))},
         {"retry", "without a budget", retrying},
+        {"retry", "judging by a rule of its own", judging<retry>(retrying)},
         {"retry_budget", "success_bucket",
          budgeted(success_bucket{.size = 3}, success_bucket{.size = 0}, "size")},
         {"retry_budget", "failure_threshold",
@@ -249,10 +284,16 @@ std::vector<form> const& forms()
         {"circuit_breaker", "count_window", breaking(count_window{8})},
         {"circuit_breaker", "consecutive_window", breaking(consecutive_window{3})},
         {"circuit_breaker", "half_open", half_open},
+        {"circuit_breaker", "of a registry", keyed},
+        {"circuit_breaker", "judging by a rule of its own", judging<circuit_breaker>(counting)},
         {"bulkhead", "without a queue", compartment({.max_concurrent = 2})},
         {"bulkhead", "with a queue", compartment({.max_concurrent = 2, .max_queue = 3})},
         {"bulkhead", "with a longest wait",
          compartment({.max_concurrent = 1, .max_queue = 5, .max_wait = 15ms})},
+        {"bulkhead", "that sends operations elsewhere",
+         compartment({.max_concurrent = 2, .max_queue = 3}, elsewhere)},
+        {"bulkhead", "that sends operations elsewhere, or refuses",
+         compartment({.max_concurrent = 2}, elsewhere)},
         {"rate_limiter", "token_bucket", limited(four_an_hour(rate_algorithm::token_bucket, 0s))},
         {"rate_limiter", "token_bucket that lets wait",
          limited(four_an_hour(rate_algorithm::token_bucket, 12h))},

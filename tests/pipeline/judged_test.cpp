@@ -167,6 +167,38 @@ TEST(a_judged_policy, ends_the_call_with_what_its_rule_throws)
     EXPECT_EQ(one.snapshot().running, 0U);
 }
 
+TEST(a_judged_policy, whose_rule_throws_goes_by_what_the_result_means_to_all)
+{
+    simulation world;
+    auto const odd = [](page const&) -> verdict { throw std::logic_error("odd"); };
+    circuit_breaker const strict(trips_after(1));
+    circuit_breaker const other(trips_after(1));
+    pipeline const p{other, judged(strict, odd), classifier(server_errors)};
+
+    EXPECT_EQ(world.run(p.run(gives({200}))).ended_by(), ended_by::predicate);
+    EXPECT_EQ(strict.state(), circuit_state::closed);
+    EXPECT_EQ(world.run(p.run(gives({500}))).ended_by(), ended_by::predicate);
+    EXPECT_EQ(strict.state(), circuit_state::open);
+    EXPECT_EQ(other.state(), circuit_state::closed);
+}
+
+TEST(a_judged_policy, forgets_what_its_rule_said_when_the_classifier_of_all_throws)
+{
+    simulation world;
+    auto const odd = [](page const& p) -> verdict {
+        if (p.status == 200) throw std::logic_error("odd");
+        return verdict::success;
+    };
+    circuit_breaker const strict(trips_after(1));
+    pipeline const p{judged(strict, all_errors), retry(retry_every(1ms, 3)), classifier(odd),
+                     judged(retry(retry_every(1ms, 2)), all_errors)};
+
+    auto const end = world.run(p.run(gives({404, 200})));
+
+    EXPECT_EQ(end.ended_by(), ended_by::predicate);
+    EXPECT_EQ(strict.state(), circuit_state::closed);
+}
+
 TEST(a_judged_policy, takes_one_rule_for_each_type)
 {
     EXPECT_THROW((void)pipeline(judged(retry(), all_errors, server_errors)), std::invalid_argument);

@@ -315,4 +315,12 @@ INSTANTIATE_TEST_SUITE_P(all, half_open_circuit,
                                          setting{2, 3, 1, true, 414'044}, setting{2, 2, 2, false, 307'023}),
                          testing::PrintToStringParamName());
 
+// Minutes: .ci/prove models
+INSTANTIATE_TEST_SUITE_P(DISABLED_long, half_open_circuit,
+                         testing::Values(setting{1, 4, 1, true, 4'110'109},
+                                         setting{2, 4, 1, false, 8'058'541},
+                                         setting{3, 4, 1, false, 22'710'541},
+                                         setting{2, 3, 2, false, 7'321'780}),
+                         testing::PrintToStringParamName());
+
 } // namespace

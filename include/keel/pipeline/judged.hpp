@@ -20,7 +20,8 @@ namespace keel {
 /// without a rule here the pipeline's hold. A rule that takes `failure const&` judges what the operation
 /// threw, or the error that its result carries. The rules belong to this place in this pipeline: the policy
 /// itself may stand elsewhere with others. What an outcome says, `ok()` and its verdict, is left to the
-/// pipeline's classifiers. A rule that throws ends the call with what it threw.
+/// pipeline's classifiers. A rule that throws ends the call with what it threw; its policy goes by the pipeline's
+/// classifiers then.
 template <class Policy>
 class judged
 {

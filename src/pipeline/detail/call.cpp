@@ -110,6 +110,11 @@ void call::means_to(std::size_t step, std::optional<judgement> own)
     all[step] = own;
 }
 
+void call::forget_meanings() noexcept
+{
+    if (rare_) rare_->meanings.clear();
+}
+
 void call::ended(bool has_value, judgement what)
 {
     conclude_attempt(has_value, what);
@@ -148,6 +153,7 @@ void call::misjudged(failure&& thrown)
     way_.cut_short = false;
     way_.expired = nobody;
     failure_ = std::move(thrown);
+    if (way_.caller_cancelled) forget_meanings();
     conclude(verdict::ignored, keel::ended_by::predicate, nobody);
     if (way_.traced) tell_attempt_ended();
 }
@@ -217,6 +223,7 @@ void call::fail_timed_out(step_index step, verdict v, std::string_view operation
 void call::fail_by_predicate()
 {
     forget_failure();
+    forget_meanings();
     failure_.exception = std::current_exception();
     conclude(verdict::ignored, keel::ended_by::predicate, way_.index);
 }

@@ -29,7 +29,8 @@ void drop_from(Held const& held, std::vector<std::unique_ptr<Held>>& all) noexce
 /// What the step we are at makes of the attempt's result by rules of its own, if it has any.
 judgement const* call::own_meaning() const noexcept
 {
-    if (report_.ended_by != keel::ended_by::operation && report_.ended_by != keel::ended_by::fallback)
+    auto const by = report_.ended_by; // by a predicate: one of these rules has thrown
+    if (by != keel::ended_by::operation && by != keel::ended_by::fallback && by != keel::ended_by::predicate)
         return nullptr;
     if (rare_->meanings.size() <= way_.index || !rare_->meanings[way_.index]) return nullptr;
     return &*rare_->meanings[way_.index];

@@ -108,6 +108,8 @@ public:
     bool takes_values_for_successes() const noexcept { return !answering_ && plan_.judges_nothing(); }
     /// What the attempt that is about to be reported as ended means to a step that has rules of its own.
     void means_to(std::size_t step, std::optional<judgement>);
+    /// From here on it means the same to all.
+    void forget_meanings() noexcept;
     /// The operation, or the fallback, has ended. Its error or exception is in `why`.
     /// \param has_value whether it returned something
     void ended(bool has_value, judgement what);

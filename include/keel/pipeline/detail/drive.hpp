@@ -43,6 +43,24 @@ std::optional<judgement> judge(rules const& by, std::optional<value_of<T>> const
     return std::nullopt;
 }
 
+/// What the attempt means to those steps that have rules of their own. To one whose rule throws it means what it
+/// means to all. \returns what was thrown first, if anything was
+template <class T>
+std::optional<failure> report_to_own_judges(call& c, std::optional<value_of<T>> const& value,
+                                            judgement meaning)
+{
+    std::optional<failure> thrown;
+    for (auto const& own : c.made_of().own_judges) {
+        try {
+            c.means_to(own.step, judge<T>(own.judges, value, c.why()));
+        } catch (...) {
+            c.means_to(own.step, meaning);
+            if (!thrown) thrown = current_failure();
+        }
+    }
+    return thrown;
+}
+
 /// What the attempt means to the pipeline, and to those steps that have rules of their own.
 template <class T>
 void report_end(call& c, std::optional<value_of<T>> const& value)
@@ -52,11 +70,12 @@ void report_end(call& c, std::optional<value_of<T>> const& value)
         if constexpr (!std::is_void_v<T> && result_traits<T>::carries_error)
             if (value) c.why().code = result_traits<T>::error(*value);
         auto const by_default = value && !c.why().code ? verdict::success : verdict::failure;
-        auto const& p = c.made_of();
-        auto const meaning = judge<T>(p.judges, value, c.why()).value_or(by_default);
-        for (auto const& own : p.own_judges) c.means_to(own.step, judge<T>(own.judges, value, c.why()));
+        auto const meaning = judge<T>(c.made_of().judges, value, c.why()).value_or(by_default);
+        auto thrown = report_to_own_judges<T>(c, value, meaning);
+        if (thrown) return c.misjudged(*std::move(thrown));
         c.ended(value.has_value(), meaning);
     } catch (...) { // the user's classifier
+        c.forget_meanings();
         c.misjudged(current_failure());
     }
 }
