@@ -37,6 +37,8 @@ retry_budget_snapshot retry_budget::snapshot(time_point now) const
     return behind().locked([&](auto& m) { return m.snapshot(now); });
 }
 
+std::string_view retry_budget::kind() const noexcept { return name_of_kind(behind().machine.options()); }
+
 std::string_view retry_budget::state_to_keep(time_point now) const noexcept
 {
     return behind().locked([&](auto& m) { return m.is_spent(now); }) ? "spent" : std::string_view();

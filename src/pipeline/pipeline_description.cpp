@@ -3,6 +3,7 @@
 #include <keel/core/option_faults.hpp>
 #include <keel/pipeline/detail/plan.hpp>
 
+#include <string_view>
 #include <variant>
 
 namespace keel {
@@ -44,7 +45,9 @@ struct describe_step
         if (o.max_attempts) text += "max_attempts=" + std::to_string(*o.max_attempts) + ' ';
         if (o.max_duration) text += "max_duration=" + to_string(*o.max_duration) + ' ';
         text += "backoff=" + law(o.backoff);
-        if (!s.budget) text += " budget=none";
+        text += " budget=" + std::string(s.budget ? s.budget->kind() : "none");
+        if (o.retry_rejected) text += " retry_rejected";
+        if (o.retry_if) text += " retry_if";
         return {.kind = "retry", .name = o.name, .options = std::move(text)};
     }
 
@@ -56,18 +59,30 @@ struct describe_step
     }
 };
 
+void add_word(part_description& part, std::string_view word)
+{
+    if (!part.options.empty()) part.options += ' ';
+    part.options += word;
+}
+
 } // namespace
 
 pipeline_description detail::describe(plan const& p)
 {
     pipeline_description all{.name = p.name, .instance = p.instance};
+    all.idempotent = p.idempotent;
+    all.has_classifiers = !p.judges.all.empty();
     for (auto const& step : p.steps) all.parts.push_back(std::visit(describe_step{}, step));
+    if (p.runs) add_word(all.parts[p.runs->step], "run_on");
+    for (auto const& own : p.own_judges) add_word(all.parts[own.step], "judged");
     return all;
 }
 
 std::string to_string(pipeline_description const& p)
 {
     auto text = p.instance.empty() ? p.name : p.name + " (" + p.instance + ')';
+    if (p.idempotent) text += *p.idempotent ? ", idempotent" : ", not idempotent";
+    if (p.has_classifiers) text += ", with classifiers";
     std::string indent = "\n  ";
     for (auto const& part : p.parts) {
         text += indent + part.kind;

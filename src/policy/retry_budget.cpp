@@ -58,6 +58,19 @@ option_faults validate(retry_budget_options const& o)
     return faults;
 }
 
+std::string_view name_of_kind(retry_budget_options const& o) noexcept
+{
+    struct name
+    {
+        std::string_view operator()(success_bucket const&) const { return "success_bucket"; }
+        std::string_view operator()(failure_threshold const&) const { return "failure_threshold"; }
+        std::string_view operator()(ratio_window const&) const { return "ratio_window"; }
+        std::string_view operator()(concurrency_share const&) const { return "concurrency_share"; }
+        std::string_view operator()(retry_cost const&) const { return "retry_cost"; }
+    };
+    return std::visit(name{}, o.kind);
+}
+
 namespace policy {
 namespace {
 

@@ -226,11 +226,28 @@ TEST(a_description, shows_every_part_with_its_options)
               "payments (eu)\n"
               "  fallback: alternatives=1\n"
               "    timeout \"total\": limit=2s\n"
-              "      retry: max_attempts=3 backoff=constant base=100ms jitter=none\n"
+              "      retry: max_attempts=3 backoff=constant base=100ms jitter=none budget=success_bucket\n"
               "        circuit_breaker: failures=3 open_for=10s half_open_permits=1\n"
               "          rate_limiter: permits=50 per=1s\n"
               "            bulkhead: max_concurrent=25 max_queue=4 max_wait=1s\n"
               "              timeout: limit=500ms grace=100ms");
+}
+
+TEST(a_description, shows_what_else_a_call_must_reckon_with)
+{
+    asio::io_context elsewhere;
+    auto const all = [](int) { return verdict::success; };
+    retry_options again = retry_every(1ms, 2);
+    again.retry_if = [](failure const&) { return true; };
+    again.retry_rejected = true;
+    pipeline const p{{.idempotent = true},
+                     classifier(all),
+                     judged(retry(again, no_retry_budget), all),
+                     bulkhead({}, run_on(elsewhere))};
+    EXPECT_EQ(to_string(p.describe()), "pipeline, idempotent, with classifiers\n"
+                                       "  retry: max_attempts=2 backoff=constant base=1ms jitter=none "
+                                       "budget=none retry_rejected retry_if judged\n"
+                                       "    bulkhead: max_concurrent=25 max_queue=0 run_on");
 }
 
 } // namespace

@@ -24,6 +24,9 @@ public:
 
     /// What would be lost if the budget were forgotten now and made anew; see `gate::state_to_keep`.
     std::string_view state_to_keep(time_point now) const noexcept;
+    /// The name of the alternative it was made from: `success_bucket`.
+    std::string_view kind() const noexcept;
+
     /// Whether there is another handle to it.
     bool is_shared() const noexcept { return shared_.use_count() > 1; }
 

@@ -2,6 +2,7 @@
 
 #include <keel/async/part_description.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,9 @@ struct pipeline_description
 {
     std::string name;
     std::string instance{};
-    std::vector<part_description> parts{}; ///< Outermost first.
+    std::vector<part_description> parts{}; ///< Outermost first. Classifiers are not among them.
+    std::optional<bool> idempotent{};      ///< As its options say.
+    bool has_classifiers = false;
 
     friend bool operator==(pipeline_description const&, pipeline_description const&) = default;
 };

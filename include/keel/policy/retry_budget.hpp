@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <variant>
 
 // A retry budget protects a struggling dependency from the retries of all its callers together: it bounds the
@@ -65,6 +66,9 @@ struct retry_budget_options
 };
 
 option_faults validate(retry_budget_options const&);
+
+/// `success_bucket`, ...
+std::string_view name_of_kind(retry_budget_options const&) noexcept;
 
 struct retry_budget_snapshot
 {
