@@ -37,6 +37,7 @@ ALLOWED = [
     (r"include/keel/async/detail/one_thread\.hpp", "sys/single_threaded.h"),
     (r"include/keel/async/detail/circuit_shard\.hpp", "boost/unordered/"),
     (r"include/keel/async/detail/scope_pool\.hpp", "boost/container/"),
+    (r"src/pipeline/detail/plan\.cpp", "boost/core/demangle.hpp"),
 ]
 
 FOR_ALL_LAYERS = ["keel/version.hpp"]

@@ -39,9 +39,10 @@ std::string_view why_not_again(retry_stop s) noexcept
     case retry_stop::not_retryable: return "failures of this kind are not retried";
     case retry_stop::attempts: return "no attempts were left";
     case retry_stop::max_duration: return "the time for retries was over";
-    case retry_stop::deadline: return "the pause before the next attempt would reach the deadline";
+    case retry_stop::deadline: return "the deadline left no time for another attempt";
     case retry_stop::hint_too_long: return "the server asked for a longer pause than is accepted";
     case retry_stop::budget: return "the retry budget was spent";
+    case retry_stop::no_retry: return "the caller wanted no retries";
     case retry_stop::none:
     case retry_stop::success:
     case retry_stop::cancelled: break;

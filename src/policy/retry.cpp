@@ -30,6 +30,7 @@ std::string_view to_string(retry_stop s) noexcept
     case retry_stop::hint_too_long: return "hint_too_long";
     case retry_stop::budget: return "budget";
     case retry_stop::cancelled: return "cancelled";
+    case retry_stop::no_retry: return "no_retry";
     }
     return "unknown";
 }

@@ -202,13 +202,16 @@ TEST(fallback_in_a_pipeline, serves_operations_that_return_nothing)
 TEST(fallback_in_a_pipeline, of_another_type_ends_the_call_before_it_begins)
 {
     simulation world;
-    pipeline const p{fallback{"a string"}};
+    fallback words({.name = "words"});
+    words.when(any_failure{}, "a string");
+    pipeline const p{fallback{1}, words};
     scripted<int> op;
     op.returns(42);
 
     auto const end = world.run(p.run(op));
 
     EXPECT_EQ(end.error(), errc::fallback_type_mismatch);
+    EXPECT_EQ(end.report().policy, "words");
     EXPECT_EQ(op.started(), 0U);
 }
 

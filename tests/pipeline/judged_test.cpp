@@ -2,7 +2,10 @@
 
 #include "support/world.hpp"
 
+#include <boost/core/demangle.hpp>
+
 #include <stdexcept>
+#include <typeinfo>
 #include <vector>
 
 namespace {
@@ -201,7 +204,12 @@ TEST(a_judged_policy, forgets_what_its_rule_said_when_the_classifier_of_all_thro
 
 TEST(a_judged_policy, takes_one_rule_for_each_type)
 {
-    EXPECT_THROW((void)pipeline(judged(retry(), all_errors, server_errors)), std::invalid_argument);
+    try {
+        (void)pipeline(judged(retry(), all_errors, server_errors));
+        FAIL() << "which of the two?";
+    } catch (std::invalid_argument const& e) {
+        EXPECT_EQ(e.what(), "pipeline: two classifiers judge " + boost::core::demangle(typeid(page).name()));
+    }
 }
 
 } // namespace

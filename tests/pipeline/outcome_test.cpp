@@ -33,6 +33,28 @@ TEST(why, tells_what_failed_how_often_and_why_no_more)
               "attempts; it was not retried again because no attempts were left.");
 }
 
+TEST(why, says_that_the_caller_wanted_no_retries)
+{
+    simulation world;
+    pipeline const p{retry(retry_every(1ms, 3))};
+
+    auto const end = world.run(p.with(overrides().no_retry()).run(scripted<int>().fails(reset())));
+
+    EXPECT_EQ(end.why(), "The operation failed with \"Connection reset by peer\" (system:104) after one "
+                         "attempt; it was not retried because the caller wanted no retries.");
+}
+
+TEST(why, does_not_speak_of_a_pause_when_the_time_was_over)
+{
+    simulation world;
+    pipeline const p{timeout({.limit = 1s}), retry(retry_every(1ms, 3))};
+
+    auto const end = world.run(p.run(scripted<int>().hangs()));
+
+    EXPECT_EQ(end.why(), "The timeout \"timeout\" passed after one attempt; it was not retried because the "
+                         "deadline left no time for another attempt.");
+}
+
 TEST(why, quotes_an_exception)
 {
     simulation world;

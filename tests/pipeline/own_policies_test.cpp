@@ -294,6 +294,22 @@ TEST(an_override, limits_one_call)
     expect_nothing_left(world);
 }
 
+TEST(a_null_pointer, is_no_policy)
+{
+    auto const complaint = [](auto... parts) -> std::string {
+        try {
+            pipeline const p(parts...);
+            return "none";
+        } catch (std::invalid_argument const& e) {
+            return e.what();
+        }
+    };
+    EXPECT_EQ(complaint(retry(), std::shared_ptr<gate>()),
+              "pipeline: policy number 2 (classifiers not counted) is a null pointer");
+    EXPECT_EQ(complaint(std::shared_ptr<loop const>()),
+              "pipeline: policy number 1 (classifiers not counted) is a null pointer");
+}
+
 TEST(an_override, gives_a_call_its_weight)
 {
     simulation world;

@@ -153,6 +153,7 @@ TEST(run_on, demands_an_operation_that_owns_what_it_uses)
     };
     auto const end = world.run(p.run(refers));
     EXPECT_EQ(end.error(), errc::operation_not_owned);
+    EXPECT_EQ(end.report().policy, "reports");
     EXPECT_FALSE(started);
     EXPECT_TRUE(world.run(p.run(owning(refers))).ok());
 }

@@ -234,7 +234,7 @@ TEST(an_abandoning_timeout, refuses_an_operation_that_may_refer_to_the_callers_f
     EXPECT_EQ(end.error(), errc::operation_not_owned);
     EXPECT_EQ(end.error(), condition::rejected);
     EXPECT_NE(end.error(), condition::transient);
-    EXPECT_EQ(end.report().policy, "");
+    EXPECT_EQ(end.report().policy, "timeout");
     EXPECT_EQ(local, 0);
 }
 

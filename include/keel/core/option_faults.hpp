@@ -69,13 +69,17 @@ private:
 };
 
 /// Returns `options` if they are in range.
-/// \throws invalid_options naming every fault of `options`.
+/// \throws invalid_options naming every fault of `options`, and whose they are if they have another name than by
+///         default: `bulkhead "db": max_queue is ...`.
 template <class Options>
 Options checked(std::string_view policy, Options options)
 {
     auto faults = validate(options);
-    if (!faults.empty()) throw invalid_options(policy, std::move(faults));
-    return options;
+    if (faults.empty()) return options;
+    std::string whose(policy);
+    if constexpr (requires { options.name; })
+        if (options.name != Options().name) whose += " \"" + options.name + '"';
+    throw invalid_options(whose, std::move(faults));
 }
 
 /// A duration as people write it: `250ms`, `1.5s`, `2min`. For messages; exact for whole units only.

@@ -62,10 +62,11 @@ enum class retry_stop : std::uint8_t
     not_retryable, ///< The failure is of a kind that is not retried.
     attempts,      ///< `max_attempts` were made.
     max_duration,  ///< The next attempt would begin after `max_duration`.
-    deadline,      ///< The pause would reach the deadline of the call.
+    deadline,      ///< The deadline of the call had passed, or the pause would have reached it.
     hint_too_long, ///< The server asked for a longer pause than `hint_cap`.
     budget,        ///< The retry budget has nothing left.
     cancelled,     ///< The caller cancelled.
+    no_retry,      ///< The call asked for no retries (`overrides::no_retry`).
 };
 
 std::string_view to_string(retry_stop) noexcept;

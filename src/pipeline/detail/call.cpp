@@ -63,18 +63,17 @@ bool call::is_inside_another() const noexcept
     return way_.in && (way_.in->innermost || way_.in->context.attempt > 0);
 }
 
-void call::refuse(errc why)
+void call::refuse(errc why, std::size_t step)
 {
-    fail_by_policy(why, verdict::ignored, keel::ended_by::rejection, nobody);
-    if (sink()) telemetry::emit(sink(), telemetry::rejected{origin(nobody), why, std::nullopt});
+    auto const by = static_cast<step_index>(step);
+    fail_by_policy(why, verdict::ignored, keel::ended_by::rejection, by);
+    if (sink()) telemetry::emit(sink(), telemetry::rejected{origin(by), why, std::nullopt});
 }
 
 void call::turned_away(errc why)
 {
     --way_.attempts;
-    auto const step = static_cast<step_index>(plan_.runs->step);
-    fail_by_policy(why, verdict::ignored, keel::ended_by::rejection, step);
-    if (sink()) telemetry::emit(sink(), telemetry::rejected{origin(step), why, std::nullopt});
+    refuse(why, plan_.runs->step);
 }
 
 // --- the attempt

@@ -113,8 +113,8 @@ call::action call::retry_after_failure(retry_step const& step, retry_held& own)
 {
     if (is_cancelled_by_caller()) return stop_retrying(step, retry_stop::cancelled);
     if (is_out_of_time()) return stop_retrying(step, retry_stop::deadline);
-    if ((!way_.by->wanted.may_retry()) || !is_retryable(*step.options))
-        return stop_retrying(step, retry_stop::not_retryable);
+    if (!way_.by->wanted.may_retry()) return stop_retrying(step, retry_stop::no_retry);
+    if (!is_retryable(*step.options)) return stop_retrying(step, retry_stop::not_retryable);
 
     own.cause = failure_.code == errc::timed_out ? policy::retry_cause::timeout : policy::retry_cause::error;
     if (step.budget) step.budget->failed();
@@ -235,7 +235,7 @@ call::action call::ask(loop_run& run)
         return action::go_on;
     }
     auto const* const again = std::get_if<run_again>(&wanted);
-    if (!again || (!way_.by->wanted.may_retry())) return action::go_on;
+    if (!again || !way_.by->wanted.may_retry()) return action::go_on;
     auto const length = std::max(duration::zero(), again->after);
     if (way_.until != never && saturating_add(way_.now(), length) >= way_.until) return action::go_on;
     if (sink()) tell_retry_scheduled(way_.attempts + 1, length);

@@ -1,7 +1,10 @@
 #include <keel/pipeline/detail/plan.hpp>
 
+#include <boost/core/demangle.hpp>
+
 #include <algorithm>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace keel::detail {
@@ -17,9 +20,11 @@ struct name
 };
 
 template <class Policy>
-std::shared_ptr<Policy> not_null(std::shared_ptr<Policy> p)
+std::shared_ptr<Policy> not_null(std::shared_ptr<Policy> p, std::size_t position)
 {
-    if (!p) throw std::invalid_argument("pipeline: a policy is a null pointer");
+    if (!p)
+        throw std::invalid_argument("pipeline: policy number " + std::to_string(position + 1) +
+                                    " (classifiers not counted) is a null pointer");
     return p;
 }
 
@@ -59,7 +64,8 @@ void rules::add(std::shared_ptr<typed_judge const> judge)
 {
     for (auto const& j : all)
         if (judge_same_type(*j, *judge))
-            throw std::invalid_argument("pipeline: two classifiers judge the same type");
+            throw std::invalid_argument("pipeline: two classifiers judge " +
+                                        boost::core::demangle(judge->judges->name()));
     all.push_back(std::move(judge));
 }
 
@@ -73,7 +79,7 @@ void rules::complete_with(rules const& others)
 
 void plan::add(std::shared_ptr<gate> g)
 {
-    auto held = not_null(std::move(g));
+    auto held = not_null(std::move(g), steps.size());
     auto const called = held->name();
     steps.emplace_back(gate_step{std::move(held), called});
 }
@@ -83,7 +89,10 @@ void plan::add_own(std::shared_ptr<gate> g)
     add(std::move(g));
     std::get<gate_step>(steps.back()).never_waits = never_waits;
 }
-void plan::add(std::shared_ptr<loop const> l) { steps.emplace_back(loop_step{not_null(std::move(l))}); }
+void plan::add(std::shared_ptr<loop const> l)
+{
+    steps.emplace_back(loop_step{not_null(std::move(l), steps.size())});
+}
 void plan::add(circuit_breaker const& p) { add_own(p.as_gate()); }
 void plan::add(rate_limiter const& p) { add_own(p.as_gate()); }
 void plan::add(retry const& p) { steps.emplace_back(retry_step{p.options(), p.budget()}); }
@@ -115,6 +124,17 @@ void plan::add(plan const& inner)
     may_abandon = may_abandon || inner.may_abandon;
     has_fallback = has_fallback || inner.has_fallback;
     judges.complete_with(inner.judges);
+}
+
+std::size_t plan::outliving_step() const noexcept
+{
+    auto const abandons = [](any_step const& s) {
+        auto const* const limit = std::get_if<timeout_step>(&s);
+        return limit && limit->options.on_expiry.may_abandon();
+    };
+    auto const found = std::find_if(steps.begin(), steps.end(), abandons);
+    auto const first = static_cast<std::size_t>(found - steps.begin());
+    return runs ? std::min(first, runs->step) : first;
 }
 
 terms::terms(std::shared_ptr<plan const> p, overrides w)

@@ -40,14 +40,15 @@ bool fits(alternative const& a)
     return a.produces() == typeid(T);
 }
 
+/// The first fallback one of whose answers can be none to an operation that returns `T`.
 template <class T>
-bool every_fallback_fits(plan const& p)
+std::optional<std::size_t> unfit_fallback(plan const& p)
 {
-    for (auto const& step : p.steps)
-        if (auto const* f = std::get_if<fallback_step>(&step))
+    for (std::size_t i = 0; i < p.steps.size(); ++i)
+        if (auto const* f = std::get_if<fallback_step>(&p.steps[i]))
             for (auto const& a : f->state->alternatives)
-                if (!fits<T>(*a)) return false;
-    return true;
+                if (!fits<T>(*a)) return i;
+    return std::nullopt;
 }
 
 template <class T, class U>

@@ -75,7 +75,7 @@ public:
     void stop_waiting() { cancelled(); }
 
     /// Ends the call at once, before anything has begun, because of a mistake in the program.
-    void refuse(errc why);
+    void refuse(errc why, std::size_t step);
 
     /// Whether a fallback answers in place of the operation, and which of its alternatives.
     alternative const* answering() const noexcept { return answering_; }

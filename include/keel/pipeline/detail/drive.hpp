@@ -151,12 +151,13 @@ template <class T, class Operation>
 void prepare(call& c, Operation& operation)
 {
     auto const& p = c.made_of();
-    if (p.has_fallback && !every_fallback_fits<T>(p)) return c.refuse(errc::fallback_type_mismatch);
+    if (p.has_fallback)
+        if (auto const unfit = unfit_fallback<T>(p)) return c.refuse(errc::fallback_type_mismatch, *unfit);
     if (!p.may_outlive_call()) return;
     if (Operation::owns)
         c.keep(std::make_shared<Operation>(std::move(operation)));
     else
-        c.refuse(errc::operation_not_owned);
+        c.refuse(errc::operation_not_owned, p.outliving_step());
 }
 
 /// What to do after the operation has run in place; `value` is there if it gave one.

@@ -141,6 +141,8 @@ struct plan
     }
     /// Whether an operation may go on when the frame of its call is gone, and so must own what it uses.
     bool may_outlive_call() const noexcept { return may_abandon || runs.has_value(); }
+    /// The outermost step that makes it so. Only if there is one.
+    std::size_t outliving_step() const noexcept;
 
     /// Whether an operation always runs as it is, in its call's frame, and no fallback answers in its place.
     bool is_plain() const noexcept { return !has_fallback && !may_outlive_call(); }
