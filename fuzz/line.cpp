@@ -134,7 +134,8 @@ struct source
           time{in.length()}
     {}
 
-    telemetry::origin by() const { return {pipeline, policy, time_point{}, instance, operation}; }
+    telemetry::origin by() const { return {pipeline, policy, time_point{}, instance, operation, attempt()}; }
+    std::uint32_t attempt() const { return number % 3; }
     error_code error() const { return {value, category}; }
 
     hostile_category category;
@@ -156,6 +157,7 @@ fields begun(std::string_view event, source const& s)
     if (!s.instance.empty()) f.emplace_back("instance", s.instance);
     if (!s.policy.empty()) f.emplace_back("policy", s.policy);
     if (!s.operation.empty()) f.emplace_back("operation_name", s.operation);
+    if (s.attempt() > 0) f.emplace_back("attempt", std::to_string(s.attempt()));
     return f;
 }
 
@@ -190,10 +192,9 @@ sample sample_from(source const& s, std::size_t kind)
         return {t::retry_scheduled{s.by(), s.number, s.time, s.error()}, f};
     case 2:
         f = begun("retry_stopped", s);
-        f.emplace_back("attempts", std::to_string(s.number));
         f.emplace_back("why", s.one);
         add_error(f, s);
-        return {t::retry_stopped{s.by(), s.number, s.one, s.error()}, f};
+        return {t::retry_stopped{s.by(), s.one, s.error()}, f};
     case 3:
         f = begun("timed_out", s);
         f.emplace_back("limit", to_string(s.time));
@@ -213,19 +214,18 @@ sample sample_from(source const& s, std::size_t kind)
     case 7: return {t::circuit_ignored{s.by()}, begun("circuit_ignored", s)};
     case 8:
         f = begun("attempt_ended", s);
-        f.emplace_back("attempt", std::to_string(s.number));
         f.emplace_back("verdict", s.one);
+        f.emplace_back("handled", s.number % 2 == 0 ? "yes" : "no");
         f.emplace_back("took", to_string(s.time));
         add_error(f, s);
-        return {t::attempt_ended{s.by(), s.number, s.one, s.error(), s.time}, f};
+        return {t::attempt_ended{s.by(), s.one, s.number % 2 == 0, s.error(), s.time}, f};
     case 9:
         f = begun("call_ended", s);
-        f.emplace_back("attempts", std::to_string(s.number));
         f.emplace_back("ended_by", s.one);
         f.emplace_back("verdict", s.two);
         f.emplace_back("took", to_string(s.time));
         add_error(f, s);
-        return {t::call_ended{s.by(), s.number, s.one, s.two, s.error(), s.time}, f};
+        return {t::call_ended{s.by(), s.one, s.two, s.error(), s.time}, f};
     case 10:
         f = begun("questionable_composition", s);
         f.emplace_back("rule", s.one);

@@ -22,6 +22,7 @@ public:
         if (!o.instance.empty()) text("instance", o.instance);
         if (!o.policy.empty()) text("policy", o.policy);
         if (!o.operation.empty()) text("operation_name", o.operation);
+        if (o.attempt > 0) number("attempt", o.attempt);
         return *this;
     }
 
@@ -97,12 +98,7 @@ struct writer
 
     std::string operator()(retry_stopped const& e) const
     {
-        return line("retry_stopped")
-            .by(e.by)
-            .number("attempts", e.attempts)
-            .text("why", e.why)
-            .error(e.error)
-            .take();
+        return line("retry_stopped").by(e.by).text("why", e.why).error(e.error).take();
     }
 
     std::string operator()(timed_out const& e) const
@@ -129,8 +125,8 @@ struct writer
     {
         return line("attempt_ended")
             .by(e.by)
-            .number("attempt", e.attempt)
             .text("verdict", e.verdict)
+            .text("handled", e.handled ? "yes" : "no")
             .time("took", e.took)
             .error(e.error)
             .take();
@@ -140,7 +136,6 @@ struct writer
     {
         return line("call_ended")
             .by(e.by)
-            .number("attempts", e.attempts)
             .text("ended_by", e.ended_by)
             .text("verdict", e.verdict)
             .time("took", e.took)

@@ -190,7 +190,7 @@ class OneCall(TestCase):
         server = self.flaky("--status", "503,200", "--body-bytes", "2")
         ran = self.get("--verbose", server.url)
         self.assertEqual((ran.returncode, ran.stdout), (0, b"xx"))
-        self.assertRegex(ran.stderr.decode(), "event=retry_scheduled .*policy=retry next_attempt=2")
+        self.assertRegex(ran.stderr.decode(), "event=retry_scheduled .*policy=retry attempt=1 next_attempt=2")
 
 
 class StatusCodes(TestCase):

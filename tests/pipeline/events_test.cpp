@@ -24,18 +24,18 @@ TEST(the_events_of_a_call, tell_its_story_in_order)
     EXPECT_EQ(
         sink->lines(),
         (lines{
-            "event=retry_scheduled pipeline=payments policy=retry next_attempt=2 pause=100ms "
+            "event=retry_scheduled pipeline=payments policy=retry attempt=1 next_attempt=2 pause=100ms "
             "error=\"Connection reset by peer\" code=system:104",
-            "event=timed_out pipeline=payments policy=attempt limit=1s operation=ended",
-            "event=circuit_changed pipeline=payments policy=circuit_breaker from=closed to=open",
-            "event=retry_scheduled pipeline=payments policy=retry next_attempt=3 pause=100ms "
+            "event=timed_out pipeline=payments policy=attempt attempt=2 limit=1s operation=ended",
+            "event=circuit_changed pipeline=payments policy=circuit_breaker attempt=2 from=closed to=open",
+            "event=retry_scheduled pipeline=payments policy=retry attempt=2 next_attempt=3 pause=100ms "
             "error=\"the time limit passed before the operation gave a result\" code=keel:1",
-            "event=rejected pipeline=payments policy=circuit_breaker error=\"the circuit breaker is open\" "
-            "code=keel:2 retry_after=9.9s",
-            "event=retry_stopped pipeline=payments policy=retry attempts=2 why=not_retryable "
+            "event=rejected pipeline=payments policy=circuit_breaker attempt=2 "
+            "error=\"the circuit breaker is open\" code=keel:2 retry_after=9.9s",
+            "event=retry_stopped pipeline=payments policy=retry attempt=2 why=not_retryable "
             "error=\"the circuit breaker is open\" code=keel:2",
-            "event=fell_back pipeline=payments policy=fallback error=\"the circuit breaker is open\" "
-            "code=keel:2",
+            "event=fell_back pipeline=payments policy=fallback attempt=2 "
+            "error=\"the circuit breaker is open\" code=keel:2",
         }));
 }
 
@@ -66,14 +66,14 @@ TEST(the_events_of_a_call, tell_of_every_attempt_to_who_asks_for_all)
     EXPECT_EQ(sink->lines(),
               (lines{
                   "event=attempt_ended pipeline=payments instance=eu operation_name=charge attempt=1 "
-                  "verdict=failure "
+                  "verdict=failure handled=yes "
                   "took=5ms error=\"Connection reset by peer\" code=system:104",
                   "event=retry_scheduled pipeline=payments instance=eu policy=retry operation_name=charge "
-                  "next_attempt=2 pause=100ms error=\"Connection reset by peer\" code=system:104",
+                  "attempt=1 next_attempt=2 pause=100ms error=\"Connection reset by peer\" code=system:104",
                   "event=attempt_ended pipeline=payments instance=eu operation_name=charge attempt=2 "
-                  "verdict=success "
+                  "verdict=success handled=no "
                   "took=2ms",
-                  "event=call_ended pipeline=payments instance=eu operation_name=charge attempts=2 "
+                  "event=call_ended pipeline=payments instance=eu operation_name=charge attempt=2 "
                   "ended_by=operation verdict=success took=107ms",
               }));
 }
@@ -92,8 +92,24 @@ TEST(the_events_of_a_call, end_with_one_that_says_how)
 
     EXPECT_EQ(sink->count("attempt_ended"), 1U);
     EXPECT_EQ(sink->count("call_ended"), 2U);
-    EXPECT_EQ(sink->lines().back(), "event=call_ended pipeline=pipeline attempts=0 ended_by=fallback "
+    EXPECT_EQ(sink->lines().back(), "event=call_ended pipeline=pipeline ended_by=fallback "
                                     "verdict=success took=0ns");
+}
+
+TEST(the_events_of_a_call, tell_whose_operation_was_left_behind_and_has_ended)
+{
+    simulation world;
+    auto const sink = std::make_shared<recorder>();
+    pipeline const p{{.name = "payments", .instance = "eu", .sink = sink},
+                     timeout{{.limit = 1s, .on_expiry = abandon}}};
+    scripted<int> op;
+    op.ignoring_cancellation().takes(2s).returns(1);
+
+    (void)world.run(p.with(overrides().operation("charge")).run(owning(op)));
+    world.drain();
+
+    EXPECT_EQ(sink->lines().back(), "event=orphan_ended pipeline=payments instance=eu policy=timeout "
+                                    "operation_name=charge attempt=1");
 }
 
 TEST(a_breaker_with_a_sink_of_its_own, tells_of_resets_refusals_and_what_it_ignores)
@@ -114,7 +130,7 @@ TEST(a_breaker_with_a_sink_of_its_own, tells_of_resets_refusals_and_what_it_igno
 
     EXPECT_EQ(
         own->lines(),
-        (lines{"event=circuit_ignored pipeline=pipeline policy=circuit_breaker",
+        (lines{"event=circuit_ignored pipeline=pipeline policy=circuit_breaker attempt=1",
                "event=circuit_changed policy=circuit_breaker from=closed to=forced_open",
                "event=rejected policy=circuit_breaker error=\"the circuit breaker has been forced open\" "
                "code=keel:4",
@@ -162,10 +178,12 @@ TEST(a_breaker_with_a_sink_of_its_own, reports_each_change_once_and_there)
     world.advance(1s);
     (void)world.run(p.run(op));
 
-    EXPECT_EQ(own->lines(),
-              (lines{"event=circuit_changed pipeline=p policy=circuit_breaker from=closed to=open",
-                     "event=circuit_changed pipeline=p policy=circuit_breaker from=open to=half_open",
-                     "event=circuit_changed pipeline=p policy=circuit_breaker from=half_open to=closed"}));
+    EXPECT_EQ(
+        own->lines(),
+        (lines{
+            "event=circuit_changed pipeline=p policy=circuit_breaker attempt=1 from=closed to=open",
+            "event=circuit_changed pipeline=p policy=circuit_breaker from=open to=half_open",
+            "event=circuit_changed pipeline=p policy=circuit_breaker attempt=1 from=half_open to=closed"}));
     EXPECT_EQ(other->count("circuit_changed"), 0U);
 }
 

@@ -24,7 +24,7 @@ struct entry
     }
     void operator()(telemetry::retry_stopped const& e) const
     {
-        begin("retry_stopped", e.by).add("attempts", e.attempts).add("why", e.why).add("error", e.error);
+        begin("retry_stopped", e.by).add("why", e.why).add("error", e.error);
     }
     void operator()(telemetry::timed_out const& e) const
     {
@@ -42,17 +42,14 @@ struct entry
     void operator()(telemetry::attempt_ended const& e) const
     {
         begin("attempt_ended", e.by)
-            .add("attempt", e.attempt)
             .add("verdict", e.verdict)
+            .add("handled", e.handled ? 1 : 0)
             .add("took", e.took.count());
         log.add("error", e.error);
     }
     void operator()(telemetry::call_ended const& e) const
     {
-        begin("call_ended", e.by)
-            .add("attempts", e.attempts)
-            .add("ended_by", e.ended_by)
-            .add("took", e.took.count());
+        begin("call_ended", e.by).add("ended_by", e.ended_by).add("took", e.took.count());
         log.add("error", e.error);
     }
     void operator()(telemetry::questionable_composition const& e) const
@@ -62,7 +59,10 @@ struct entry
 
     event_log& begin(std::string_view kind, telemetry::origin const& by) const
     {
-        return log.note(kind, by.at).add("pipeline", by.pipeline).add("policy", by.policy);
+        return log.note(kind, by.at)
+            .add("pipeline", by.pipeline)
+            .add("policy", by.policy)
+            .add("attempt", by.attempt);
     }
 };
 

@@ -76,8 +76,8 @@ std::vector<sample> one_of_each(outside const& o)
           {"pause", "73ms"},
           error,
           code}},
-        {retry_stopped{o.by(), 3, o.from, o.error()},
-         {{"event", "retry_stopped"}, pipeline, policy, {"attempts", "3"}, {"why", o.from}, error, code}},
+        {retry_stopped{o.by(), o.from, o.error()},
+         {{"event", "retry_stopped"}, pipeline, policy, {"why", o.from}, error, code}},
         {timed_out{o.by(), 2s, o.to},
          {{"event", "timed_out"}, pipeline, policy, {"limit", "2s"}, {"operation", o.to}}},
         {rejected{o.by(), o.error(), 5s},
@@ -86,23 +86,23 @@ std::vector<sample> one_of_each(outside const& o)
         {orphan_ended{o.by()}, {{"event", "orphan_ended"}, pipeline, policy}},
         {circuit_reset{o.by()}, {{"event", "circuit_reset"}, pipeline, policy}},
         {circuit_ignored{o.by()}, {{"event", "circuit_ignored"}, pipeline, policy}},
-        {attempt_ended{{o.pipeline, {}, {}, o.policy, o.to}, 2, o.from, o.error(), 5ms},
+        {attempt_ended{{o.pipeline, {}, {}, o.policy, o.to, 2}, o.from, true, o.error(), 5ms},
          {{"event", "attempt_ended"},
           pipeline,
           {"instance", o.policy},
           {"operation_name", o.to},
           {"attempt", "2"},
           {"verdict", o.from},
+          {"handled", "yes"},
           {"took", "5ms"},
           error,
           code}},
         {questionable_composition{o.by(), o.from, o.to},
          {{"event", "questionable_composition"}, pipeline, policy, {"rule", o.from}, {"text", o.to}}},
-        {call_ended{o.by(), 3, o.from, o.to, o.error(), 7ms},
+        {call_ended{o.by(), o.from, o.to, o.error(), 7ms},
          {{"event", "call_ended"},
           pipeline,
           policy,
-          {"attempts", "3"},
           {"ended_by", o.from},
           {"verdict", o.to},
           {"took", "7ms"},
@@ -219,8 +219,8 @@ TEST(line, a_scheduled_retry)
 
 TEST(line, the_end_of_a_retry_loop)
 {
-    EXPECT_EQ(to_line(retry_stopped{payments, 3, "attempts", {}}),
-              "event=retry_stopped pipeline=payments policy=retry attempts=3 why=attempts");
+    EXPECT_EQ(to_line(retry_stopped{{"payments", "retry", {}, {}, {}, 3}, "attempts", {}}),
+              "event=retry_stopped pipeline=payments policy=retry attempt=3 why=attempts");
 }
 
 TEST(line, a_timeout)

@@ -76,15 +76,15 @@ std::vector<event> one_of_each()
 {
     return {circuit_changed{by, "closed", "open"},
             retry_scheduled{by, 2, 73ms, boost::asio::error::connection_reset},
-            retry_stopped{by, 3, "attempts", boost::asio::error::connection_reset},
+            retry_stopped{by, "attempts", boost::asio::error::connection_reset},
             timed_out{by, 2s, "ended"},
             rejected{by, errc::circuit_open, 5s},
             fell_back{by, errc::circuit_open},
             orphan_ended{by},
             circuit_reset{by},
             circuit_ignored{by},
-            attempt_ended{by, 1, "success", {}, 5ms},
-            call_ended{by, 1, "operation", "success", {}, 5ms},
+            attempt_ended{by, "success", false, {}, 5ms},
+            call_ended{by, "operation", "success", {}, 5ms},
             questionable_composition{by, "gate_twice", "why"}};
 }
 

@@ -57,10 +57,13 @@ struct visit
 
     call_origin const& from = no_pipeline;
 
+    /// How often the call has started its operation so far, for events.
+    std::uint32_t attempts = 0;
+
     /// Who reports what this visit causes.
     telemetry::origin by(std::string_view policy) const noexcept
     {
-        return {from.pipeline, policy, now(), from.instance, from.operation};
+        return {from.pipeline, policy, now(), from.instance, from.operation, attempts};
     }
 };
 

@@ -21,6 +21,9 @@ struct origin
     std::string_view
         instance{}; ///< Which of the pipelines of that name: the `instance` option, if it has one.
     std::string_view operation{}; ///< What the caller calls the operation: `overrides().operation(...)`.
+    /// How often the call had started its operation by then: the number of the attempt it is about, if it is
+    /// about one. 0: not yet, or there is no call.
+    std::uint32_t attempt = 0;
 };
 
 /// A circuit breaker changed its state.
@@ -56,8 +59,7 @@ struct retry_scheduled
 struct retry_stopped
 {
     origin by;
-    std::uint32_t attempts = 0; ///< How often the operation was started in this call.
-    std::string_view why{};
+    std::string_view why{}; ///< The name of the `retry_stop`.
     error_code error{};
 };
 
@@ -95,8 +97,8 @@ struct orphan_ended
 struct attempt_ended
 {
     origin by;
-    std::uint32_t attempt = 0;  ///< 1 is the first.
-    std::string_view verdict{}; ///< What it means: the policies act on `failure` and `throttled`.
+    std::string_view verdict{}; ///< What it means to the policies.
+    bool handled = false;       ///< They act on it: it is a `failure` or `throttled`.
     error_code error{};
     duration took{};
 };
@@ -105,7 +107,6 @@ struct attempt_ended
 struct call_ended
 {
     origin by;
-    std::uint32_t attempts = 0;
     std::string_view ended_by{}; ///< As in the outcome: `operation`, `timeout`, `rejection`...
     std::string_view verdict{};
     error_code error{};

@@ -7,7 +7,7 @@
 namespace keel::telemetry {
 
 /// The event as one line of `key=value` pairs (logfmt), without a line end:
-/// `event=retry_scheduled pipeline=payments policy=retry next_attempt=2 pause=73ms error="..."
+/// `event=retry_scheduled pipeline=payments policy=retry attempt=1 next_attempt=2 pause=73ms error="..."
 /// code=system:104`.
 ///
 /// Whatever comes from outside is quoted and escaped when it holds anything but plain characters, so that

@@ -72,7 +72,7 @@ void call::refuse(errc why, std::size_t step)
 
 void call::turned_away(errc why)
 {
-    --way_.attempts;
+    way_.count_attempts(way_.attempts - 1);
     refuse(why, plan_.runs->step);
 }
 
@@ -99,7 +99,7 @@ std::shared_ptr<void const> call::belongings() const
 
 std::shared_ptr<void> call::luggage()
 {
-    return plan_.may_abandon ? std::make_shared<orphan_luggage>(way_.by->by, context()) : nullptr;
+    return plan_.may_abandon ? std::make_shared<orphan_luggage>(way_.by, way_.attempts, context()) : nullptr;
 }
 
 void call::means_to(std::size_t step, std::optional<judgement> own)
@@ -255,8 +255,10 @@ void call::tell_attempt_ended()
 {
     if (attempt_began_ == never) return;
     auto const took = saturating_sub(way_.now(), std::exchange(attempt_began_, never));
-    telemetry::emit(sink(), telemetry::attempt_ended{origin(nobody), way_.attempts,
-                                                     to_string(report_.verdict), failure_.code, took});
+    auto const meaning = report_.verdict;
+    auto const handled = meaning == verdict::failure || meaning == verdict::throttled;
+    telemetry::emit(
+        sink(), telemetry::attempt_ended{origin(nobody), to_string(meaning), handled, failure_.code, took});
 }
 
 void call::tell_retry_scheduled(std::uint32_t number, duration length)
@@ -266,13 +268,12 @@ void call::tell_retry_scheduled(std::uint32_t number, duration length)
 
 void call::tell_retry_stopped(retry_stop why)
 {
-    telemetry::emit(
-        sink(), telemetry::retry_stopped{origin(way_.index), way_.attempts, to_string(why), failure_.code});
+    telemetry::emit(sink(), telemetry::retry_stopped{origin(way_.index), to_string(why), failure_.code});
 }
 
 void call::tell_call_ended()
 {
-    telemetry::emit(sink(), telemetry::call_ended{origin(nobody), way_.attempts, to_string(report_.ended_by),
+    telemetry::emit(sink(), telemetry::call_ended{origin(nobody), to_string(report_.ended_by),
                                                   to_string(report_.verdict), failure_.code,
                                                   saturating_sub(way_.now(), began_)});
 }

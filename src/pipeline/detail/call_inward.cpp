@@ -152,7 +152,7 @@ call::action call::walk_in()
 
 inline call::action call::begin_attempt()
 {
-    ++way_.attempts;
+    way_.count_attempts(way_.attempts + 1);
     if (way_.traced) attempt_began_ = way_.now();
     return run_operation();
 }

@@ -117,7 +117,7 @@ inline passage::answer passage::begin()
         in->leave(*this);
         return answer::obstructed;
     }
-    ++attempts;
+    count_attempts(attempts + 1);
     return answer::inside;
 }
 

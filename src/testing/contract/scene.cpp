@@ -122,7 +122,7 @@ void story_sink::note(telemetry::event const& e, told& of)
     if (is_of_the_call && of.ends > 0) of.in_order = false;
     if (std::holds_alternative<telemetry::call_ended>(e)) ++of.ends;
     auto const* const attempt = std::get_if<telemetry::attempt_ended>(&e);
-    if (attempt && attempt->attempt != ++of.attempts) of.in_order = false;
+    if (attempt && attempt->by.attempt != ++of.attempts) of.in_order = false;
 }
 
 scene::scene(trial const& t, observer who)

@@ -22,9 +22,12 @@ namespace keel::detail {
 class orphan_luggage
 {
 public:
-    orphan_luggage(std::shared_ptr<plan const> p, runtime& context) : plan_(std::move(p)), context_(context)
+    orphan_luggage(std::shared_ptr<terms const> by, std::uint32_t attempt, runtime& context)
+        : by_(std::move(by)),
+          attempt_(attempt),
+          context_(context)
     {
-        held_.reserve(plan_->steps.size());
+        held_.reserve(made_of().steps.size());
     }
     orphan_luggage(orphan_luggage const&) = delete;
     orphan_luggage& operator=(orphan_luggage const&) = delete;
@@ -33,24 +36,26 @@ public:
     {
         if (!left_by_) return;
         moment now(context_.time());
-        auto const from = call_origin{.pipeline = plan_->name, .observer = plan_->sink.get()};
-        auto const v = visit{.now = now, .from = from};
-        plan_->orphans.fetch_sub(1, std::memory_order_relaxed);
+        auto const v = visit{.now = now, .from = by_->origin, .attempts = attempt_};
+        made_of().orphans.fetch_sub(1, std::memory_order_relaxed);
         for (auto const& [held, pass] : held_) held->settle(pass, verdict::ignored, v);
-        telemetry::emit(from.observer, telemetry::orphan_ended{v.by(name_of(plan_->steps[*left_by_]))});
+        telemetry::emit(v.from.observer, telemetry::orphan_ended{v.by(name_of(made_of().steps[*left_by_]))});
     }
 
     /// The operation is abandoned, by this step.
     void leave(std::size_t by) noexcept
     {
         left_by_ = by;
-        plan_->orphans.fetch_add(1, std::memory_order_relaxed);
+        made_of().orphans.fetch_add(1, std::memory_order_relaxed);
     }
 
     void add(std::shared_ptr<gate> held, grant const& pass) { held_.emplace_back(std::move(held), pass); }
 
 private:
-    std::shared_ptr<plan const> plan_;
+    plan const& made_of() const noexcept { return *by_->by; }
+
+    std::shared_ptr<terms const> by_;
+    std::uint32_t attempt_;
     std::optional<std::size_t> left_by_;
     runtime& context_;
     std::vector<std::pair<std::shared_ptr<gate>, grant>> held_;

@@ -106,6 +106,8 @@ public:
         if (state.cancelled() != asio::cancellation_type::none) caller_cancelled = true;
     }
 
+    void count_attempts(std::uint32_t so_far) noexcept { attempts = seen.attempts = so_far; }
+
     std::shared_ptr<terms const>& by;
     plan const& made_of;
     runtime& context;
