@@ -90,6 +90,10 @@ asio::awaitable<void> call(shared* all, std::size_t kind, std::uint64_t seed, bo
     case ended_by::rejection: ++all->refused; break;
     case ended_by::fallback: ++all->answered; break;
     case ended_by::caller: ++(*cancelled ? all->cancelled : all->wrong); break;
+    case ended_by::shutdown:
+        ++(all->stopping ? all->stopped : all->wrong);
+        if (end.attempts() > 0) ++all->called_off;
+        break;
     default: ++all->wrong;
     }
 }

@@ -130,7 +130,7 @@ pipeline shared::for_host(std::string_view host) const
     return pipeline{timeout(limit(5ms)), hosts_.get(host), bulkhead(bulkhead_options_of(4))};
 }
 
-int shared::report(std::ostream& out, std::uint64_t calls) const
+int shared::report(std::ostream& out, std::uint64_t calls, drain_report const* drained) const
 {
     auto const now = steady_now() + 1h;
     auto broken = 0;
@@ -140,11 +140,12 @@ int shared::report(std::ostream& out, std::uint64_t calls) const
         out << "\n  FAILED: " << what;
     };
     out << ended << " calls, " << ok << " ok, " << failed << " failed, " << cancelled << " cancelled, "
-        << by_timeout << " timed out, " << refused << " refused, " << answered << " answered; "
-        << per_host_.snapshot().built << " pipelines for " << hosts << " hosts";
+        << by_timeout << " timed out, " << refused << " refused, " << answered << " answered, " << stopped
+        << " stopped (" << called_off << " had begun); " << per_host_.snapshot().built << " pipelines for "
+        << hosts << " hosts";
     expect(started == calls, "not every call was made");
     expect(ended == calls, "not every call has ended once");
-    expect(ok + failed + cancelled + by_timeout + refused + answered + wrong == calls,
+    expect(ok + failed + cancelled + by_timeout + refused + answered + stopped + wrong == calls,
            "the ends do not add up");
     expect(wrong == 0, "calls have ended as they must not");
     expect(running == 0, "operations are still running");
@@ -161,6 +162,12 @@ int shared::report(std::ostream& out, std::uint64_t calls) const
     for (auto const& host : per_host_.entries(now)) expect(!host.in_use, "the pipeline of a host is held");
     for (auto const& host : hosts_.entries(now))
         expect(host.seen.trials_in_flight == 0, "a host's trials are in flight");
+    if (drained) {
+        expect(stopping, "nothing was drained");
+        expect(drained->left == 0, "calls go on after the drain");
+        expect(drained->cancelled >= called_off, "more calls were cancelled than the drain has told of");
+        expect(stopped * 4 >= calls, "calls were let in after the drain had begun");
+    }
     expect(ok * 10 >= calls, "too few calls have run to tell anything");
     expect(cancelled * 200 >= calls, "too few calls were cancelled to tell anything");
     out << '\n';

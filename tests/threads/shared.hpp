@@ -35,6 +35,9 @@ public:
     std::atomic<std::uint64_t> cancelled{0};
     std::atomic<std::uint64_t> by_timeout{0};
     std::atomic<std::uint64_t> answered{0}; ///< By a fallback.
+    std::atomic<bool> stopping{false};
+    std::atomic<std::uint64_t> stopped{0};    ///< Ended by a stop,
+    std::atomic<std::uint64_t> called_off{0}; ///< and these had started their operation.
     std::atomic<std::uint64_t> refused{0};
     std::atomic<std::uint64_t> wrong{0};  ///< Ends that must not be.
     std::atomic<std::int64_t> running{0}; ///< Operations.
@@ -43,8 +46,9 @@ public:
 
     static constexpr std::int64_t most = 32; ///< ... which lets in so many.
 
+    /// \param drained what a graceful stop has told. Null: there was none
     /// \returns how many promises were not kept
-    int report(std::ostream&, std::uint64_t calls) const;
+    int report(std::ostream&, std::uint64_t calls, drain_report const* drained) const;
 
 private:
     pipeline for_host(std::string_view host) const;
