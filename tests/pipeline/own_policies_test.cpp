@@ -294,6 +294,29 @@ TEST(an_override, limits_one_call)
     expect_nothing_left(world);
 }
 
+TEST(a_loop, that_fails_with_nothing_passes_on)
+{
+    class helpless final : public loop
+    {
+    public:
+        std::string_view name() const noexcept override { return "helpless"; }
+        std::unique_ptr<loop_run> begin(moment&) const override { return std::make_unique<run>(); }
+
+    private:
+        struct run final : loop_run
+        {
+            loop_action attempt_ended(attempt_end const&) override { return fail_with{}; }
+        };
+    };
+    simulation world;
+    pipeline const p{std::shared_ptr<loop const>(std::make_shared<helpless>())};
+
+    EXPECT_EQ(world.run(p.run(scripted<int>().returns(1))).value(), 1);
+    auto const end = world.run(p.run(scripted<int>().fails(reset())));
+    EXPECT_EQ(end.ended_by(), ended_by::operation);
+    EXPECT_EQ(end.error(), reset());
+}
+
 TEST(a_null_pointer, is_no_policy)
 {
     auto const complaint = [](auto... parts) -> std::string {

@@ -38,7 +38,7 @@ struct run_again
 {
     duration after{};
 };
-/// End with this error in place of the attempt's own.
+/// End with this error in place of the attempt's own. Without one it is `pass_on`.
 struct fail_with
 {
     error_code error{};

@@ -226,7 +226,7 @@ call::action call::ask(loop_run& run)
         fail_by_predicate();
         return action::go_on;
     }
-    if (auto const* other = std::get_if<fail_with>(&wanted)) {
+    if (auto const* other = std::get_if<fail_with>(&wanted); other && other->error) {
         remember_attempt(way_.now(), duration::zero());
         forget_failure();
         failure_.code = other->error;
