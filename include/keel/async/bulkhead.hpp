@@ -42,7 +42,8 @@ public:
         runs_on_ = std::move(where);
     }
 
-    /// A permit, or a refusal when every permit is taken or somebody waits. Settle it with any verdict.
+    /// A permit, or a refusal with `errc::bulkhead_full` when every permit is taken or somebody waits. Settle
+    /// it with any verdict.
     /// \param now by the clock of the calls that wait: under virtual time, that of their context
     /// \param weight how many units of `max_concurrent` the call takes; more than there are is always
     ///               refused, and 0 is taken for 1
@@ -56,8 +57,10 @@ public:
     /// \throws invalid_options
     void resize(std::size_t max_concurrent, time_point now = steady_now()) const;
 
+    /// What is in flight and what waits at this moment.
     bulkhead_snapshot snapshot() const;
 
+    /// What a pipeline sees of it, without `runs_on`. Never null.
     std::shared_ptr<gate> as_gate() const;
 
     /// Where its operations run. Nothing: where their callers are.

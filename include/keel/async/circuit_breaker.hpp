@@ -21,7 +21,8 @@ public:
     /// \throws invalid_options naming every option that is out of range
     explicit circuit_breaker(circuit_breaker_options = {});
 
-    /// A permit, or a refusal with its reason and, when open, the time to try again.
+    /// A permit, or a refusal with its reason and, when open, the time to try again: `errc::circuit_open`,
+    /// `circuit_half_open` or `circuit_forced_open`.
     permit try_acquire(time_point now) const;
     /// The same now, by the machine's clock, which is read if the breaker needs it.
     permit try_acquire() const;
@@ -31,13 +32,16 @@ public:
     /// Close, with a clean history. Calls in flight are not counted any more.
     void force_close(time_point now = steady_now()) const;
 
+    /// As the last call left it: `open` also when the period is over and no call has come yet.
     circuit_state state() const;
+    /// What it looks like at `now`. Looking changes nothing.
     circuit_breaker_snapshot snapshot(time_point now = steady_now()) const;
 
     /// State changes go to this sink and no longer to that of the pipeline whose call causes them. Null:
     /// undo.
     void observe(std::shared_ptr<telemetry::sink>) const;
 
+    /// What a pipeline sees of it. Never null.
     std::shared_ptr<gate> as_gate() const;
 
 private:

@@ -96,8 +96,9 @@ public:
     /// \throws invalid_options naming every option that is out of range
     explicit circuit_breaker_registry(circuit_breaker_registry_options = {});
 
-    /// A permit of the breaker for this key, or a refusal: by the breaker, or because there is no room for
-    /// it. Does not allocate if the breaker is there. \throws std::length_error for a key that is too long
+    /// A permit of the breaker for this key, or a refusal: by the breaker, or with `errc::registry_full`
+    /// because there is no room for it. Does not allocate if the breaker is there.
+    /// \throws std::length_error for a key that is too long
     circuit_permit try_acquire(std::string_view key, time_point now = steady_now()) const;
 
     /// A handle to the breaker for this key, for a pipeline. It is in use as long as a copy of the handle or
@@ -117,6 +118,7 @@ public:
     /// Nothing for a key that has no breaker. Looking does not count as asking for it.
     std::optional<circuit_breaker_snapshot> snapshot(std::string_view key,
                                                      time_point now = steady_now()) const;
+    /// Whether there is a breaker for this key. Does not count as asking for it.
     bool contains(std::string_view key) const;
 
     circuit_breaker_registry_snapshot snapshot() const;

@@ -24,6 +24,7 @@ struct circuit_entry;
 class [[nodiscard]] circuit_permit
 {
 public:
+    /// Neither a permit nor a refusal: no error.
     circuit_permit() = default;
     circuit_permit(circuit_permit&& other) noexcept
         : shard_(std::exchange(other.shard_, nullptr)),

@@ -203,7 +203,8 @@ struct co_spawn_function
 ///   with the other things of the `call_context` that the scope was given.
 ///
 /// The scope is the coroutine itself and what it awaits. What it spawns is outside of it, unless by
-/// `keel::co_spawn` again: a scope started on the executor of another takes over its call context.
+/// `keel::co_spawn` again: a scope started on the executor of another inherits its deadline, if that is the
+/// earlier one, and of its call context, but for the attempt, whatever its own leaves at the default.
 ///
 /// As a function: `co_spawn(executor, work, token, context = {})`, or with an execution context in place of
 /// the executor.

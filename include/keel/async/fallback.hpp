@@ -130,12 +130,15 @@ struct fallback_state
 /// An alternative must produce the type the operation returns, or the value inside it when that type carries
 /// an error; otherwise the call ends at once with `errc::fallback_type_mismatch`, before the operation runs.
 /// A function may refer to its parameter until the awaitable it returns has ended. A classifier judges the
-/// answer, as it does the operation's. What an alternative throws becomes the result of the call. The
-/// caller's cancellation is never replaced.
+/// answer, as it does the operation's. What an alternative throws becomes the result of the call.
+///
+/// Never replaced: a cancellation by the caller, a limit further out that has passed, what a predicate threw,
+/// and a result of the operation that is judged *ignored*.
 ///
 /// What a timeout abandons may be an alternative: under `abandon` and `grace` it must own what it uses.
 ///
-/// A cheap handle. A pipeline takes a copy of the alternatives it has when it is built.
+/// A cheap handle; copies share their alternatives. A pipeline takes a copy of those it has when it is built.
+/// Not thread-safe while one is added.
 class fallback
 {
 public:

@@ -83,7 +83,7 @@ public:
     /// For events and outcomes. Always the same, and lives as long as the gate.
     virtual std::string_view name() const noexcept = 0;
 
-    /// What it is, for people and for `lint`. Only looks. Thread-safe.
+    /// What it is, for people and for `lint`. Only looks. Thread-safe. Default: a `gate` of that name.
     virtual part_description describe() const
     {
         return {.kind = "gate", .name = std::string(name()), .options = {}, .longest_wait = {}};
@@ -110,14 +110,15 @@ public:
     /// for its turn all the same.
     virtual bool withdraw(turn_waiter&, visit const&) noexcept { return false; }
 
-    /// A reservation (`wait_until`) will not be used.
+    /// A reservation (`wait_until`) will not be used. Default: nothing, and what was reserved is lost.
     virtual void give_back(grant const&, visit const&) noexcept {}
 
-    /// What a failure means to this gate: the policy's own predicate. May throw what that throws.
+    /// What a failure means to this gate: the policy's own predicate. Asked before it is told of a failure or
+    /// of throttling. Default: `v`. What it throws ends the call; the gate is told `v` then.
     virtual verdict narrow(verdict v, failure const&) const { return v; }
 
     /// Whether a permit stands for capacity in use, and so stays taken by an abandoned operation until it
-    /// ends.
+    /// ends. Default: no, it is settled when the call ends.
     virtual bool holds_capacity() const noexcept { return false; }
 
     /// What would be lost if the gate were forgotten now and made anew: a word for people, such as `open`.

@@ -21,7 +21,7 @@ struct drain_options
     /// How long calls may go on by themselves. 0 or less: not at all.
     duration grace = std::chrono::seconds(10);
 
-    /// How long calls that were cancelled then may take to unwind.
+    /// How long calls that were cancelled then may take to unwind. 0 or less: they are not waited for.
     duration unwind = std::chrono::seconds(2);
 };
 
@@ -31,7 +31,7 @@ struct drain_report
     std::size_t finished = 0;  ///< Ended by themselves in the time of grace.
     std::size_t cancelled = 0; ///< Ended after they had been cancelled.
     std::size_t left = 0;      ///< Still going on: they ignore cancellation, and end with their context.
-    duration took{};
+    duration took{};           ///< The whole drain.
 };
 
 /// Ends a context full of calls in order: new calls are refused, those on their way may finish, then they are
@@ -48,6 +48,7 @@ struct drain_report
 class graceful_stop
 {
 public:
+    /// From here on the context knows its calls, also when this object is gone. Refuses nothing yet.
     explicit graceful_stop(asio::execution_context&);
 
     /// How many calls are on their way. Thread-safe.

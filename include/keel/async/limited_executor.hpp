@@ -113,8 +113,11 @@ public:
     /// Is this thread inside a function of this executor?
     bool running_in_this_thread() const noexcept { return state_->runs_here(); }
 
+    /// What runs and what waits at this moment, in all copies together.
     limited_executor_snapshot snapshot() const { return state_->snapshot(); }
+    /// The option. Valid as long as a copy of the executor lives.
     std::string_view name() const noexcept { return state_->options().name; }
+    /// The executor it wraps. What is submitted to that takes no lane.
     Inner get_inner_executor() const noexcept { return inner_; }
 
     friend bool operator==(limited_executor const& a, limited_executor const& b) noexcept

@@ -21,6 +21,7 @@ struct limited_executor_options
     std::size_t max_queue = 10'000;
 };
 
+/// Every option out of range. Empty when the options can be used.
 option_faults validate(limited_executor_options const&);
 
 struct limited_executor_snapshot

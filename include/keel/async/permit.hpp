@@ -22,6 +22,7 @@ namespace keel {
 class [[nodiscard]] permit
 {
 public:
+    /// Neither a permit nor a refusal: no error.
     permit() = default;
     /// \param from the gate that gave the answer. A refusal does not keep it.
     template <class Gate>

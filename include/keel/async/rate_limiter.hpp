@@ -19,13 +19,15 @@ public:
     /// \throws invalid_options naming every option that is out of range
     explicit rate_limiter(rate_limiter_options = {});
 
-    /// A permit for a call of this weight, or a refusal with the time at which there would be one. Never
-    /// waits.
+    /// A permit for a call of this weight, or a refusal with `errc::rate_limited` and the time at which there
+    /// would be one. Never waits.
     /// \param weight how many permits it costs; more than `burst` is always refused, and 0 is taken for 1
     permit try_acquire(time_point now = steady_now(), std::uint32_t weight = 1) const;
 
+    /// What is left at `now`. Looking changes nothing, and is no first use.
     rate_limiter_snapshot snapshot(time_point now = steady_now()) const;
 
+    /// What a pipeline sees of it. Never null.
     std::shared_ptr<gate> as_gate() const;
 
 private:

@@ -20,6 +20,7 @@ public:
     /// \throws invalid_options naming every option that is out of range
     explicit retry_budget(retry_budget_options = {});
 
+    /// What is left at `now`. Looking changes nothing.
     retry_budget_snapshot snapshot(time_point now = steady_now()) const;
 
     /// What would be lost if the budget were forgotten now and made anew; see `gate::state_to_keep`.

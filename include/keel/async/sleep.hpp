@@ -16,7 +16,7 @@ namespace keel {
 /// \throws boost::system::system_error with `operation_aborted` when cancelled (terminal, partial or total)
 asio::awaitable<void> sleep_until(time_point at);
 
-/// `sleep_until` this much later than now. Zero or less still suspends once.
+/// `sleep_until` this much later than now. Zero or less still suspends once. \throws as `sleep_until`
 asio::awaitable<void> sleep_for(duration d);
 
 /// What the time source of the executor's context says.

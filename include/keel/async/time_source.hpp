@@ -75,7 +75,7 @@ public:
     /// Calls `d.reached()` on its executor at `at` or soon after, never before. `d` must not be armed.
     /// `time_point::max()` never comes, and does not keep the context running.
     /// \param now a recent reading of this source
-    /// \throws std::bad_alloc; then it is not armed
+    /// \throws std::bad_alloc, or what Asio throws when it cannot make a timer; then it is not armed
     void arm(deadline& d, time_point at, time_point now);
 
     /// `d.reached()` will not be called any more. Does nothing when `d` is not armed. Call on d's executor.

@@ -16,7 +16,8 @@ using boost::system::error_condition;
 /// The operation's own errors are not in this list: they reach the caller unchanged.
 enum class errc
 {
-    /// A timeout policy of the pipeline expired before the operation gave a result.
+    /// A time limit passed before the operation gave a result: a timeout of the pipeline, or a deadline that
+    /// the call inherited or was given.
     timed_out = 1,
     /// The circuit breaker is open; the dependency was not called.
     circuit_open = 2,
@@ -61,9 +62,12 @@ enum class condition
     transient = 3,
 };
 
+/// An `error_code` from an `errc`, also without being called: `error_code e = errc::timed_out`.
 error_code make_error_code(errc) noexcept;
+/// An `error_condition` from a `condition`, likewise.
 error_condition make_error_condition(condition) noexcept;
 
+/// The category of every `errc`, named `keel`.
 boost::system::error_category const& keel_category() noexcept;
 
 } // namespace keel

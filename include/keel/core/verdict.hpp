@@ -14,6 +14,7 @@ enum class verdict : std::uint8_t
     ignored, ///< Says nothing about the dependency: cancelled by the caller, or refused by our own policies.
 };
 
+/// The name of the enumerator.
 std::string_view to_string(verdict) noexcept;
 
 } // namespace keel

@@ -34,7 +34,7 @@ struct waiter
     grant pass{};
 };
 
-/// A first in, first out list of waiters. Owns nothing and allocates nothing.
+/// A first in, first out list of waiters. Owns nothing and allocates nothing. Not thread-safe.
 class waiter_list
 {
 public:
@@ -48,8 +48,10 @@ public:
 
     bool empty() const noexcept { return first_ == nullptr; }
     std::size_t size() const noexcept { return size_; }
+    /// Null: it is empty.
     waiter* front() const noexcept { return first_; }
 
+    /// \param w must be in no list
     void push_back(waiter& w) noexcept
     {
         w.previous = last_;
@@ -59,6 +61,7 @@ public:
         ++size_;
     }
 
+    /// \param w must be in this list
     void remove(waiter& w) noexcept
     {
         (w.previous ? w.previous->next : first_) = w.next;
@@ -67,6 +70,7 @@ public:
         --size_;
     }
 
+    /// Takes out the first. Null: it is empty.
     waiter* pop_front() noexcept
     {
         auto* const w = first_;

@@ -37,6 +37,7 @@ enum class ended_by : std::uint8_t
     predicate, ///< A predicate, classifier or policy of the user threw.
 };
 
+/// The name of the enumerator.
 std::string_view to_string(ended_by) noexcept;
 
 /// The name of a policy: a view that keeps alive what it looks at. Empty: no policy.

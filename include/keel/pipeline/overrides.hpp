@@ -19,14 +19,17 @@ class overrides
 public:
     overrides() {}
 
-    /// The call is over by then, whatever its policies say.
+    /// The call is cut short then, as by a `timeout` that cooperates: it ends with `errc::timed_out` and
+    /// `ended_by::deadline`. A time that has passed: the operation is not started. The earliest one counts.
+    /// \param at by the time source of the call's context, see `keel::now`
     overrides& deadline(time_point at)
     {
         deadline_ = deadline_ ? std::min(*deadline_, at) : at;
         return *this;
     }
 
-    /// The same, this long after the call begins.
+    /// The same, this long after the call begins. 0 or less: the operation is not started. The shortest one
+    /// counts.
     overrides& limit(duration d)
     {
         limit_ = limit_ ? std::min(*limit_, d) : d;
@@ -40,7 +43,8 @@ public:
         return *this;
     }
 
-    /// How many units of every gate's capacity the call takes. At least 1; 0 is taken for 1.
+    /// How many units of every gate's capacity the call takes. At least 1; 0 is taken for 1. Default: 1. What
+    /// is more than a gate ever has is refused there. To a circuit breaker every call is one.
     overrides& weight(std::uint32_t units)
     {
         weight_ = std::max(units, std::uint32_t{1});
@@ -63,11 +67,19 @@ public:
         return *this;
     }
 
+    // What is wanted by now.
+
+    /// `nullopt`: none but the pipeline's.
     std::optional<time_point> deadline() const noexcept { return deadline_; }
+    /// `nullopt`: none but the pipeline's.
     std::optional<duration> limit() const noexcept { return limit_; }
+    /// True until `no_retry`.
     bool may_retry() const noexcept { return may_retry_; }
+    /// At least 1.
     std::uint32_t weight() const noexcept { return weight_; }
+    /// Empty: none.
     std::string const& idempotency_key() const noexcept { return key_; }
+    /// Empty: none.
     std::string const& operation() const noexcept { return operation_; }
 
 private:

@@ -64,7 +64,7 @@ struct custody;
 }
 
 /// What may stand in a pipeline's list: a policy of Keel, a `std::shared_ptr` to a gate or loop of the
-/// user's, a classifier, or another pipeline, whose parts then stand in its place.
+/// user's, a classifier, or another pipeline, whose parts then stand in its place, without its options.
 template <class P>
 concept pipeline_part =
     std::same_as<P, pipeline> || requires(detail::plan& p, P const& part) { p.add(part); };
@@ -75,8 +75,8 @@ concept pipeline_part =
 ///     auto receipt = co_await payments([&] { return charge(order); });
 ///
 /// One plain type, cheap to copy; copies share their policies. One that was moved from may only be assigned to
-/// and destroyed. A call in flight keeps all it needs alive, so
-/// the pipeline may be destroyed meanwhile, and so may the context the call runs on.
+/// and destroyed. A call in flight keeps all it needs alive, so the pipeline may be destroyed meanwhile, and
+/// so may the context the call runs on.
 ///
 /// Thread-safe: many calls may run at once, on any number of threads and contexts. But everything of *one*
 /// call happens on the executor of the coroutine that awaits it, which must be serial: an `io_context` run by
@@ -85,11 +85,13 @@ class pipeline
 {
 public:
     /// No parts: the operation runs as it is.
+    /// \throws std::invalid_argument for a null pointer among the parts, and for two classifiers for one type
     template <pipeline_part... Parts>
         requires(!(sizeof...(Parts) == 1 && (std::same_as<Parts, pipeline> && ...)))
     explicit pipeline(Parts const&... parts) : pipeline(pipeline_options{}, parts...)
     {}
 
+    /// \throws std::invalid_argument as above; questionable_pipeline if `on_finding` is to refuse
     template <pipeline_part... Parts>
     explicit pipeline(pipeline_options options, Parts const&... parts)
     {
@@ -99,7 +101,7 @@ public:
         adopt(std::move(made), what);
     }
 
-    /// The same from a list that is put together at run time.
+    /// The same from a list that is put together at run time. \throws as the one above
     pipeline(pipeline_options options, std::vector<any_part> const& parts)
     {
         auto const what = options.on_finding;
@@ -183,7 +185,9 @@ public:
     /// What does not go together in it, but for what it accepts. Empty: nothing was found.
     std::vector<lint_finding> lint() const { return detail::lint(*terms_->by); }
 
+    /// The option. Valid as long as a copy of the pipeline lives.
     std::string const& name() const noexcept { return terms_->by->name; }
+    /// How many policies it has, with those of pipelines inside it. Classifiers are none.
     std::size_t size() const noexcept { return terms_->by->steps.size(); }
 
     /// Operations that a timeout abandoned and that are still running.

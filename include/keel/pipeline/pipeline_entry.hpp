@@ -36,6 +36,7 @@ enum class removal_cause : std::uint8_t
     request, ///< `remove` was called.
 };
 
+/// The name of the enumerator.
 std::string_view to_string(removal_cause) noexcept;
 
 /// An entry has left its family.

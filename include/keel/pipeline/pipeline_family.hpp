@@ -101,7 +101,7 @@ public:
     ///         std::length_error for a key that is too long; what the factory throws
     pipeline get(std::string_view key, time_point now = steady_now()) const;
 
-    /// The same, but gives nothing when every entry is in use.
+    /// The same, but gives nothing when every entry is in use. \throws the other things that `get` does
     std::optional<pipeline> try_get(std::string_view key, time_point now = steady_now()) const;
 
     /// Whether there is a pipeline for this key. Does not count as asking for it.

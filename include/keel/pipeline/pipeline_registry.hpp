@@ -37,9 +37,11 @@ public:
     /// \throws invalid_options
     explicit pipeline_registry(pipeline_family_options families = {});
 
+    /// Keeps a pipeline under this name. Its own name, in events, stays what it is.
     /// \throws std::invalid_argument for a name that is empty or taken, by a pipeline or by a family
     void add(std::string name, pipeline) const;
 
+    /// Makes a family and keeps it under this name, which becomes its own.
     /// \throws std::invalid_argument as `add` does, and for an empty factory
     pipeline_family define(std::string name, pipeline_family::factory) const;
 

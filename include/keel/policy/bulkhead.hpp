@@ -34,13 +34,14 @@ struct bulkhead_options
     std::optional<duration> max_wait = std::nullopt;
 };
 
+/// Every option out of range. Empty when the options can be used.
 option_faults validate(bulkhead_options const&);
 
 struct bulkhead_snapshot
 {
-    std::size_t running = 0; ///< Units of weight in flight.
-    std::size_t waiting = 0;
-    std::size_t max_concurrent = 0;
+    std::size_t running = 0;        ///< Units of weight in flight.
+    std::size_t waiting = 0;        ///< Calls in the queue.
+    std::size_t max_concurrent = 0; ///< As it is now, see `resize`.
     std::size_t max_queue = 0;
 };
 
@@ -65,16 +66,17 @@ public:
     /// \throws invalid_options
     explicit bulkhead(bulkhead_options);
 
-    /// May a call go in? If it may wait, `self` is queued until `self.deadline`.
+    /// May a call go in? If it may wait, `self` is queued until `self.deadline`; else it is refused with
+    /// `errc::bulkhead_full`.
     /// \param others receives those who have waited too long, and those who go in now that a heavy one of
     ///               these no longer stands before them
     admission admit(time_point now, waiter& self, turns& others);
 
-    /// May a call that cannot wait go in?
+    /// May a call that cannot wait go in? Refused with `errc::bulkhead_full`.
     /// \param weight how many units it takes; more than `max_concurrent` is always refused
     admission admit(time_point now, turns& others, std::uint32_t weight = 1);
 
-    /// A call that was granted a permit ended: its permit goes to the first waiter.
+    /// A call that was granted a permit ended: its permit goes to the first waiter. Once for each permit.
     turns settle(grant const&, time_point now);
 
     /// Takes a waiter out of the queue. False: it is not in it, because its turn has come or its wait is

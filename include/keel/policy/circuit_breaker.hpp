@@ -32,12 +32,13 @@ namespace keel {
 
 enum class circuit_state : std::uint8_t
 {
-    closed,
-    open,
-    half_open,
-    forced_open
+    closed,     ///< Calls go in, and their outcomes are counted.
+    open,       ///< Calls are refused with `errc::circuit_open`, until one comes after the open period.
+    half_open,  ///< Trial calls go in; the others are refused with `errc::circuit_half_open`.
+    forced_open ///< Calls are refused with `errc::circuit_forced_open`, until `force_close`.
 };
 
+/// The name of the enumerator.
 std::string_view to_string(circuit_state) noexcept;
 
 /// The breaker went from one state to another.
@@ -45,7 +46,7 @@ struct circuit_transition
 {
     circuit_state from = circuit_state::closed;
     circuit_state to = circuit_state::closed;
-    time_point at{};
+    time_point at{};        ///< By the clock of the call that caused it; of a forced one, as given.
     std::string_view key{}; ///< Which breaker of a registry. Valid while it is told. Empty outside of one.
 };
 
@@ -80,7 +81,8 @@ struct circuit_breaker_options
     /// count window it is cut to the window's size.
     std::size_t min_calls = 20;
 
-    /// Opens when `failed / total` is at or above this. Above 0, up to 1. `nullopt`: failures do not open.
+    /// Opens when `failed / total` is at or above this. Above 0, up to 1. `nullopt`: failures do not open;
+    /// then `slow_ratio` is needed, or a consecutive window.
     std::optional<double> failure_ratio = 0.5;
 
     /// A call that takes longer than this is slow, whether it succeeds or fails. Not negative. Default: off.
@@ -100,7 +102,8 @@ struct circuit_breaker_options
     /// The longest open period; shorter than `open_for` counts as `open_for`. Above 0. `nullopt`: no limit.
     std::optional<duration> open_max = std::chrono::seconds(60);
 
-    /// How many trial calls decide whether a half-open circuit closes. At least 1.
+    /// How many trial calls decide whether a half-open circuit closes. At least 1. When all have ended they
+    /// are judged by the ratios above, without `min_calls`. In a consecutive window the first failure opens.
     std::size_t half_open_permits = 3;
 
     /// A circuit that has been half-open for this long opens again at the next call, so that trials which
@@ -125,7 +128,7 @@ option_faults validate(circuit_breaker_options const&);
 struct circuit_breaker_snapshot
 {
     circuit_state state = circuit_state::closed;
-    /// Closed: the window. Half-open: the trial calls. Open: zero.
+    /// Closed: the window. Half-open: the trial calls. Open, forced or not: zero.
     policy::tally window{};
     /// Failures in a row, for a consecutive window while closed.
     std::size_t consecutive_failures = 0;
@@ -258,9 +261,11 @@ public:
     {}
 
     /// May a call go in now? An open circuit whose period is over becomes half-open here, and nowhere else.
+    /// Refused with `errc::circuit_open` and the end of the period, `circuit_half_open`, or
+    /// `circuit_forced_open`.
     admission admit(time_point now) { return control().admit(now); }
 
-    /// The call that was granted `pass` ended. Returns whether its outcome was counted.
+    /// The call that was granted `pass` ended. Once for each grant. Returns whether its outcome was counted.
     bool settle(grant const& pass, verdict v, time_point now) { return control().settle(pass, v, now); }
 
     /// Refuse everything until `force_close`.

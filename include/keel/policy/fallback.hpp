@@ -24,6 +24,7 @@ struct fallback_options
     std::string name = "fallback";
 };
 
+/// Always empty: nothing can be out of range.
 option_faults validate(fallback_options const&);
 
 struct fallback_snapshot

@@ -25,8 +25,11 @@ namespace keel {
 /// exactly the same calls.
 enum class rate_algorithm : std::uint8_t
 {
-    token_bucket, ///< Counts tokens: exact for every rate, shows how many are left.
-    gcra,         ///< One timestamp of state. The time per call is rounded up to a nanosecond.
+    /// Counts tokens, exactly for every rate. May start with fewer than `burst`.
+    token_bucket,
+    /// One timestamp, by the generic cell rate algorithm (ITU-T I.371, virtual scheduling). The time per call
+    /// is rounded up to a nanosecond: it may admit fewer calls than asked for, never more.
+    gcra,
 };
 
 struct rate_limiter_options
@@ -49,19 +52,22 @@ struct rate_limiter_options
     /// waits. Not negative.
     duration max_wait = duration::zero();
 
+    /// How it keeps count.
     rate_algorithm algorithm = rate_algorithm::token_bucket;
 
-    /// Tokens when the limiter is first used (token bucket only). `nullopt`: full.
+    /// Tokens when the limiter is first used; more than `burst` counts as `burst`. `nullopt`: full. For
+    /// `token_bucket` only: with `gcra` it must be `nullopt`.
     std::optional<std::uint32_t> initial = std::nullopt;
 };
 
+/// Every option out of range. Empty when the options can be used.
 option_faults validate(rate_limiter_options const&);
 
 struct rate_limiter_snapshot
 {
     /// Calls that could start now. Negative: reserved by calls that are waiting.
     std::int64_t available = 0;
-    std::uint32_t burst = 0;
+    std::uint32_t burst = 0; ///< The most there can be.
 };
 
 namespace policy {
@@ -77,7 +83,8 @@ public:
     void start(time_point now);
 
     /// May a call of `weight` start? Granted, reserved for a later time within `max_wait`, or refused with
-    /// the time at which it could start. Refusing spends nothing.
+    /// `errc::rate_limited` and the time at which it could start; none if it weighs more than `burst`.
+    /// Refusing spends nothing.
     admission admit(time_point now, std::uint32_t weight, duration max_wait);
 
     /// The same for the usual call, which waits for nothing and need not. Nothing, and nothing spent: it must

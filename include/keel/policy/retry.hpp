@@ -52,6 +52,7 @@ struct retry_options
     std::function<bool(failure const&)> retry_if{};
 };
 
+/// Every option out of range. Empty when the options can be used.
 option_faults validate(retry_options const&);
 
 /// Why a retry loop ended.
@@ -69,6 +70,7 @@ enum class retry_stop : std::uint8_t
     no_retry,      ///< The call asked for no retries (`overrides::no_retry`).
 };
 
+/// The name of the enumerator.
 std::string_view to_string(retry_stop) noexcept;
 
 struct retry_snapshot
@@ -103,6 +105,7 @@ public:
     /// \param options must be valid and outlive the loop.
     explicit retry(retry_options const& options) noexcept : options_(&options), pauses_(options.backoff) {}
 
+    /// The call has reached the retry, and its first attempt begins. Before anything else.
     void start(time_point now) noexcept
     {
         started_ = now;
@@ -112,6 +115,7 @@ public:
     /// The running attempt failed in a retryable way. What now?
     /// \param deadline when the call must be over, if it must
     /// \param hint     the least pause the server asked for
+    /// \throws what a `custom` backoff throws
     retry_action attempt_failed(time_point now, std::optional<time_point> deadline,
                                 std::optional<duration> hint, chance u);
 
@@ -125,6 +129,7 @@ public:
 
     /// The rule itself: may retry number `number` follow (1 is the first), and after which pause?
     /// \param time_left until the deadline; `nullopt` for none
+    /// \throws what a `custom` backoff throws
     retry_action decide(std::uint32_t number, std::optional<duration> time_left, std::optional<duration> hint,
                         chance u);
 

@@ -47,13 +47,15 @@ struct timeout_options
     /// Shown in events and outcomes.
     std::string name = "timeout";
 
-    /// How long everything inside may take. 0 or less: the call fails without starting the operation.
+    /// How long everything inside may take. 0 or less: the call ends with `errc::timed_out` without starting
+    /// the operation.
     duration limit = std::chrono::seconds(30);
 
     /// What happens to an operation that is still running then.
     keel::on_expiry on_expiry = cooperate;
 };
 
+/// Every option out of range. Empty when the options can be used.
 option_faults validate(timeout_options const&);
 
 struct timeout_snapshot

@@ -30,7 +30,7 @@ struct origin
 struct circuit_changed
 {
     origin by;
-    std::string_view from{};
+    std::string_view from{}; ///< The names of the `circuit_state`s.
     std::string_view to{};
 };
 
@@ -67,7 +67,7 @@ struct retry_stopped
 struct timed_out
 {
     origin by;
-    duration limit{};
+    duration limit{}; ///< The option. 0: it was a deadline that the call inherited or was given.
     std::string_view
         operation{}; ///< What became of it: `ended`, `abandoned` (still running) or `not_started`.
 };
@@ -77,7 +77,7 @@ struct rejected
 {
     origin by;
     error_code error{};
-    std::optional<duration> retry_after{};
+    std::optional<duration> retry_after{}; ///< From now until it is worth asking again, if anybody knows.
 };
 
 /// A fallback answered instead of the operation, which had failed with `error`.
@@ -133,6 +133,7 @@ enum class severity : std::uint8_t
     warning, ///< A call was refused, given up or out of time, a circuit changed, a pipeline is questionable.
 };
 
+/// The name of the enumerator.
 std::string_view to_string(severity) noexcept;
 
 /// The severity of each kind of event.

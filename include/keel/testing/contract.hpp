@@ -123,6 +123,7 @@ enum class law_state : std::uint8_t
     not_applicable, ///< `why` tells the reason.
 };
 
+/// As the report prints it: `held`, `BROKEN` or `-`.
 std::string_view to_string(law_state) noexcept;
 
 /// What became of one law.

@@ -20,7 +20,8 @@
 namespace keel::testing {
 
 /// An operation that does what a script says: for each run in turn, how long it takes and how it ends. The
-/// last line of the script serves every further run. A handle: copies share the script and the counts.
+/// last line of the script serves every further run; with an empty script, a run throws `std::logic_error`. A
+/// handle: copies share the script and the counts. For one thread.
 ///
 ///     scripted<int> op;
 ///     op.fails(boost::asio::error::connection_reset).takes(50ms).returns(42);
@@ -50,33 +51,42 @@ public:
         return *this;
     }
 
+    /// The next run ends so.
     scripted& returns()
         requires std::is_void_v<T>
     {
         return makes([] {});
     }
 
+    /// The next run returns a copy of this.
     scripted& returns(value_of<T> value)
         requires(!std::is_void_v<T>)
     {
         return makes([value = std::move(value)] { return value; });
     }
 
+    /// The next run throws a copy of this.
     template <class Exception>
     scripted& throws(Exception e)
     {
         return makes([e = std::move(e)]() -> T { throw e; });
     }
 
+    /// The next run throws this as `boost::system::system_error`.
     scripted& fails(error_code e) { return throws(boost::system::system_error(e)); }
 
     /// The next run never ends, unless it is cancelled.
     scripted& hangs() { return takes(duration::max()).throws(std::logic_error("a hanging operation ended")); }
 
+    /// Runs by the next line of the script, once it is awaited. Cancelled while it takes its time, it throws
+    /// `operation_aborted`, unless it ignores that.
     asio::awaitable<T> operator()() const { return run(state_); }
 
+    /// Runs so far.
     std::size_t started() const noexcept { return state_->started; }
+    /// Runs that have begun and not ended.
     std::size_t running() const noexcept { return state_->running; }
+    /// How often a run was cancelled while it took its time, also one that went on.
     std::size_t cancelled() const noexcept { return state_->cancelled; }
 
 private:

@@ -29,6 +29,7 @@ public:
         if (!state_->alive.expired()) state_->signal.emit(type);
     }
 
+    /// It has returned or thrown. Not when it was destroyed with the simulation.
     bool done() const noexcept { return state_->done; }
     /// What it threw, when done; null if nothing.
     std::exception_ptr error() const noexcept { return state_->error; }
@@ -74,10 +75,11 @@ public:
         if constexpr (!std::is_void_v<T>) return *std::move(end->value);
     }
 
-    /// Starts a coroutine and returns. It makes progress during `run`, `advance` and `drain`.
+    /// Starts a coroutine, runs what is ready, and returns. It goes on during `run`, `advance`, `drain` and
+    /// `run_one`.
     started start(asio::awaitable<void> work);
 
-    /// Lets this much time pass.
+    /// Lets this much time pass. Zero or less: runs what is ready, and the clock stays.
     void advance(duration by);
 
     /// Goes on until nothing is left that could happen.

@@ -66,7 +66,9 @@ struct custom
 /// How long to wait before each retry.
 using backoff = std::variant<exponential, linear, constant, custom>;
 
+/// Every option out of range. Empty when the options can be used.
 option_faults validate(backoff const&);
+/// The name of the enumerator.
 std::string_view to_string(jitter) noexcept;
 
 namespace policy {

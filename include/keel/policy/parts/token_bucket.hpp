@@ -16,7 +16,7 @@ public:
     /// \param tokens  tokens that arrive in each `per`; above 0
     /// \param per     above 0
     /// \param burst   tokens when full; they must arrive within 145 years
-    /// \param initial tokens at time 0
+    /// \param initial tokens at time 0; more than `burst` counts as `burst`
     token_bucket(std::uint32_t tokens, duration per, std::uint32_t burst, std::uint32_t initial);
 
     /// It holds its initial tokens at `now` and not at time 0.
@@ -39,7 +39,7 @@ public:
     /// When `n` tokens will be there if nobody else comes. `nullopt`: never.
     std::optional<time_point> when(std::uint32_t n, time_point now) const;
 
-    /// Puts `n` tokens back that were taken and not used.
+    /// Puts `n` tokens back that were taken and not used, as far as there is room for them.
     void give_back(std::uint32_t n, time_point now);
 
     /// Whole tokens at `now`, rounded down; negative under debt.
