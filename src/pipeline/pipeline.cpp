@@ -15,8 +15,9 @@ std::shared_ptr<detail::plan> pipeline::begin(pipeline_options options)
     return made;
 }
 
-void pipeline::adopt(std::shared_ptr<detail::plan const> made, on_finding what)
+void pipeline::adopt(std::shared_ptr<detail::plan> made, on_finding what)
 {
+    made->complete();
     detail::inspect(*made, what);
     terms_ = detail::shared_terms::counted_apart(std::make_shared<detail::terms const>(std::move(made)));
 }

@@ -76,7 +76,7 @@ public:
         check(key);
         auto due = false;
         auto found = look_up(key, now, due);
-        if (!found) found = put(std::make_shared<entry>(key, custody::own_copy(make_(key))), now, due);
+        if (!found) found = put(std::make_shared<entry>(key, custody::own_copy(make_(key), key)), now, due);
         if (due) drop_what_is_over(few, now);
         return found;
     }

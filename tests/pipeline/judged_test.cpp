@@ -202,6 +202,19 @@ TEST(a_judged_policy, forgets_what_its_rule_said_when_the_classifier_of_all_thro
     EXPECT_EQ(strict.state(), circuit_state::closed);
 }
 
+TEST(a_classifier, judges_also_what_a_pipeline_inside_would_judge_wherever_it_stands)
+{
+    simulation world;
+    pipeline const lax{classifier(server_errors)};
+    pipeline const strict{classifier(all_errors)};
+    auto const is_ok = [&](pipeline const& p) { return world.run(p.run(gives({404}))).ok(); };
+
+    EXPECT_FALSE(is_ok(pipeline{classifier(all_errors), lax}));
+    EXPECT_FALSE(is_ok(pipeline{lax, classifier(all_errors)}));
+    EXPECT_TRUE(is_ok(pipeline{lax, strict})) << "of two that stand in it, the first";
+    EXPECT_FALSE(is_ok(pipeline{pipeline{strict}, lax}));
+}
+
 TEST(a_judged_policy, takes_one_rule_for_each_type)
 {
     try {

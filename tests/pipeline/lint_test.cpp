@@ -120,6 +120,8 @@ TEST(lint, finds_a_repetition_of_what_is_not_idempotent)
     EXPECT_EQ(rules_of(safe), rules{});
     pipeline const single{{.idempotent = false}, retry(retry_every(0ms, 1))};
     EXPECT_EQ(rules_of(single), rules{});
+    pipeline const inside{{.idempotent = true}, retry(), pipeline{{.idempotent = false}, timeout()}};
+    EXPECT_EQ(rules_of(inside), rules{lint_rule::repeats_what_is_not_idempotent});
 }
 
 TEST(lint, finds_a_gate_that_stands_twice)

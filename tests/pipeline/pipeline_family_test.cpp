@@ -150,6 +150,31 @@ TEST(pipeline_family, gives_the_pipeline_the_name_and_the_sink_that_the_factory_
     EXPECT_EQ(heard->count("rejected"), 1u);
 }
 
+TEST(pipeline_family, changes_nothing_about_the_pipelines_of_its_factory)
+{
+    simulation world;
+    auto const heard = std::make_shared<recorder>();
+    auto build = [heard](std::string instance) {
+        return pipeline{{.instance = std::move(instance), .sink = heard, .idempotent = false},
+                        retry{},
+                        retry{},
+                        bulkhead{{.max_concurrent = 1}}};
+    };
+    auto const alone = build("a");
+    auto const findings = heard->lines();
+    auto const now = world.clock().now();
+
+    auto const kept =
+        pipeline_family(holding(10), [&](std::string_view) { return build("a"); }).get("key", now);
+    EXPECT_EQ(kept.describe(), alone.describe());
+    EXPECT_EQ(kept.lint(), alone.lint());
+    EXPECT_EQ(heard->lines().size(), 2 * findings.size()) << "each pipeline is questionable once";
+
+    auto const nameless =
+        pipeline_family(holding(10), [&](std::string_view) { return build(""); }).get("key", now);
+    EXPECT_EQ(nameless.describe().instance, "key");
+}
+
 TEST(pipeline_family, keeps_nothing_of_a_factory_that_throws)
 {
     auto broken = true;

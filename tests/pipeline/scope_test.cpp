@@ -596,6 +596,29 @@ TEST(a_scope_in_a_scope, takes_over_what_it_was_not_told)
     EXPECT_EQ(own.deadline, time_point{1s}) << "which it cannot outlast";
 }
 
+asio::awaitable<call_context> in_a_scope_inside_a_call(pipeline p)
+{
+    auto keyed = overrides();
+    keyed.idempotency_key("order-9").limit(5ms);
+    auto const strict = p.with(std::move(keyed));
+    auto const told = co_await strict(in_a_scope_inside, call_context());
+    co_return told;
+}
+
+TEST(a_scope_in_a_scope, takes_over_the_key_of_the_call_that_it_is_part_of)
+{
+    for (auto const& p : {pipeline{}, pipeline{timeout{{.limit = 1h, .on_expiry = abandon}}}}) {
+        simulation world;
+        end_of<call_context> end;
+        keel::co_spawn(world.context(), in_a_scope_inside_a_call(p), end.handler());
+        world.drain();
+        ASSERT_TRUE(end.value);
+        EXPECT_EQ(end.value->idempotency_key, "order-9");
+        EXPECT_EQ(end.value->deadline, time_point{5ms});
+        EXPECT_EQ(end.value->attempt, 0u);
+    }
+}
+
 asio::awaitable<int> gives_or_throws(bool throws)
 {
     if (throws) throw std::runtime_error("thrown");

@@ -159,11 +159,12 @@ struct initiate_in_scope
     static void inherit(call_context& mine, scope const* from)
     {
         if (!from) return;
+        auto theirs = from->describe();
         mine.deadline = std::min(mine.deadline, from->deadline());
-        if (mine.trace_id.empty()) mine.trace_id = from->context.trace_id;
-        if (mine.caller.empty()) mine.caller = from->context.caller;
-        if (mine.idempotency_key.empty()) mine.idempotency_key = from->context.idempotency_key;
-        if (mine.priority == priority::normal) mine.priority = from->context.priority;
+        if (mine.trace_id.empty()) mine.trace_id = std::move(theirs.trace_id);
+        if (mine.caller.empty()) mine.caller = std::move(theirs.caller);
+        if (mine.idempotency_key.empty()) mine.idempotency_key = std::move(theirs.idempotency_key);
+        if (mine.priority == priority::normal) mine.priority = theirs.priority;
     }
 };
 

@@ -59,7 +59,8 @@ struct parameter_of<R (*)(A)>
 
 /// Tells a pipeline what a result means: a function from one type to a `verdict`, or to a `judgement` that
 /// also names the least wait before another attempt. Stands anywhere in the pipeline's list; one per type, or
-/// the pipeline's constructor throws `std::invalid_argument`.
+/// the pipeline's constructor throws `std::invalid_argument`. Those of a pipeline that stands in the list are
+/// for types that have none here, nor in one before it.
 ///
 ///     keel::classifier{[](response const& r) { return r.status < 500 ? verdict::success : verdict::failure;
 ///     }}

@@ -45,8 +45,8 @@ struct pipeline_options
     /// Hears every event of the pipeline and of its policies that have no sink of their own. Null: nobody.
     std::shared_ptr<telemetry::sink> sink{};
 
-    /// Whether the pipeline's operations may be run twice. Only `lint` looks at it. `nullopt`: it is not
-    /// said.
+    /// Whether the pipeline's operations may be run twice. Only `lint` looks at it. `nullopt`: as pipelines that
+    /// stand in it say, if they do. If one says that they may not, they may not.
     std::optional<bool> idempotent{};
 
     /// What to do when the parts do not go together. See `lint_rule`.
@@ -198,7 +198,7 @@ private:
     friend struct detail::custody;
 
     static std::shared_ptr<detail::plan> begin(pipeline_options);
-    void adopt(std::shared_ptr<detail::plan const> made, on_finding);
+    void adopt(std::shared_ptr<detail::plan> made, on_finding);
 
     template <class Part>
     static void add(detail::plan& to, Part const& part)

@@ -89,7 +89,7 @@ class pipeline_family
 public:
     /// Makes the pipeline for a key. May run on several threads at once, and twice for one key when two ask
     /// for it at the same time: then both get the pipeline of the first to be done. What it throws goes to
-    /// who asked, and nothing is kept.
+    /// who asked, and nothing is kept. Where the pipeline has no `instance`, that is the key.
     using factory = std::function<pipeline(std::string_view key)>;
 
     /// \throws invalid_options naming every option that is out of range; std::invalid_argument for an empty

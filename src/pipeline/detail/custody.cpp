@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 namespace keel::detail {
@@ -43,10 +44,17 @@ struct state_to_keep
 
 } // namespace
 
-pipeline custody::own_copy(pipeline const& p)
+pipeline custody::own_copy(pipeline const& p, std::string_view key)
 {
     auto const& plan = *p.terms_->by;
-    return pipeline(pipeline_options{.name = plan.name, .sink = plan.sink}, p);
+    pipeline_options same;
+    same.name = plan.name;
+    same.instance = plan.instance.empty() ? key : std::string_view(plan.instance);
+    same.sink = plan.sink;
+    same.idempotent = plan.idempotent;
+    same.on_finding = on_finding::ignore; // it was looked at when it was made
+    same.accepted = plan.accepted;
+    return pipeline(std::move(same), p);
 }
 
 bool custody::is_in_use(pipeline const& p) noexcept

@@ -123,8 +123,11 @@ void plan::add(plan const& inner)
     steps.insert(steps.end(), inner.steps.begin(), inner.steps.end());
     may_abandon = may_abandon || inner.may_abandon;
     has_fallback = has_fallback || inner.has_fallback;
-    judges.complete_with(inner.judges);
+    judges_inside.complete_with(inner.judges);
+    if (inner.idempotent) idempotent = *inner.idempotent && idempotent.value_or(true);
 }
+
+void plan::complete() { judges.complete_with(std::exchange(judges_inside, {})); }
 
 std::size_t plan::outliving_step() const noexcept
 {

@@ -4,6 +4,7 @@
 #include <keel/pipeline/pipeline.hpp>
 #include <keel/pipeline/pipeline_entry.hpp>
 
+#include <string_view>
 #include <vector>
 
 namespace keel::detail {
@@ -11,8 +12,9 @@ namespace keel::detail {
 /// What somebody who keeps pipelines for others must know of them.
 struct custody
 {
-    /// A pipeline of the same policies that nobody else holds, so that `is_in_use` tells about this one.
-    static pipeline own_copy(pipeline const&);
+    /// The same pipeline, but one that nobody else holds, so that `is_in_use` tells about this one. Its
+    /// `instance` is the key, if it has none.
+    static pipeline own_copy(pipeline const&, std::string_view key);
 
     /// Whether anybody but the keeper holds it, or an operation that it abandoned still runs.
     static bool is_in_use(pipeline const&) noexcept;

@@ -113,6 +113,7 @@ struct plan
     std::shared_ptr<telemetry::sink> sink;
     std::vector<any_step> steps; ///< Outermost first.
     rules judges;
+    rules judges_inside; ///< Those of pipelines that stand in this one, until it is complete.
     std::vector<rules_of_step> own_judges;
     std::optional<bool> idempotent;
     std::vector<lint_rule> accepted; ///< Findings that are meant.
@@ -152,8 +153,11 @@ struct plan
     /// One of Keel's own.
     void add_own(std::shared_ptr<gate>);
 
-    /// The steps of another pipeline, in place of it. Its classifiers judge the types that have none here.
+    /// The steps of another pipeline, in place of it. Its classifiers judge the types that have none here, nor in
+    /// one before it. Its operations are not idempotent: nor are those of the whole.
     void add(plan const& inner);
+    /// Nothing is added any more.
+    void complete();
 };
 
 pipeline_description describe(plan const&);
