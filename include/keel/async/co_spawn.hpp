@@ -23,7 +23,6 @@
 #include <boost/asio/prefer.hpp>
 #include <boost/system/system_error.hpp>
 
-#include <algorithm>
 #include <concepts>
 #include <exception>
 #include <optional>
@@ -63,10 +62,13 @@ struct spawn_signature<void>
 };
 
 /// The root coroutine of a scope. `work` lives in its frame, so a closure lives as long as what it returned.
+/// \param outer the scope that it was started in, if it is in one. Not looked at before this runs on the executor
+///              that both have
 template <class T, class Work>
-asio::awaitable<T> run_in_scope(own_frame, scope_ref where, Work work)
+asio::awaitable<T> run_in_scope(own_frame, scope_ref where, scope_ref outer, Work work)
 {
     auto const here = co_await ask_surroundings();
+    if (auto const* const from = outer.get()) where.where->inherit(*from);
     std::exception_ptr thrown;
     std::optional<value_of<T>> value;
     if (begin_scope(where, here)) {
@@ -138,7 +140,7 @@ struct initiate_in_scope
         auto& home = runtime::of(executor);
         auto lease = scope_lease(home.scopes(), executor);
         auto const where = lease.ref();
-        inherit(context, scope_of(executor).get());
+        auto const outer = scope_of(executor);
         lease->context = std::move(context);
 
         auto const own = lease->executor;
@@ -149,22 +151,9 @@ struct initiate_in_scope
                 });
             });
         auto const root = lease->root.slot();
-        asio::co_spawn(own, run_in_scope<T>({}, where, std::move(work)),
+        asio::co_spawn(own, run_in_scope<T>({}, where, outer, std::move(work)),
                        asio::bind_cancellation_slot(
                            root, scope_end<Handler>(std::move(handler), own, std::move(lease))));
-    }
-
-    /// A scope that is started inside another belongs to it: it cannot outlast its deadline, and what it was
-    /// not told, it takes over.
-    static void inherit(call_context& mine, scope const* from)
-    {
-        if (!from) return;
-        auto theirs = from->describe();
-        mine.deadline = std::min(mine.deadline, from->deadline());
-        if (mine.trace_id.empty()) mine.trace_id = std::move(theirs.trace_id);
-        if (mine.caller.empty()) mine.caller = std::move(theirs.caller);
-        if (mine.idempotency_key.empty()) mine.idempotency_key = std::move(theirs.idempotency_key);
-        if (mine.priority == priority::normal) mine.priority = theirs.priority;
     }
 };
 
@@ -205,7 +194,8 @@ struct co_spawn_function
 ///
 /// The scope is the coroutine itself and what it awaits. What it spawns is outside of it, unless by
 /// `keel::co_spawn` again: a scope started on the executor of another inherits its deadline, if that is the
-/// earlier one, and of its call context, but for the attempt, whatever its own leaves at the default.
+/// earlier one, and of its call context, but for the attempt, whatever its own leaves at the default. Started
+/// from elsewhere, it does so when it begins; from one that has ended by then, nothing.
 ///
 /// As a function: `co_spawn(executor, work, token, context = {})`, or with an execution context in place of
 /// the executor.

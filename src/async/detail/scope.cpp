@@ -129,6 +129,16 @@ call_context scope::describe() const
     return known;
 }
 
+void scope::inherit(scope const& from)
+{
+    auto theirs = from.describe();
+    context.deadline = std::min(context.deadline, from.deadline());
+    if (context.trace_id.empty()) context.trace_id = std::move(theirs.trace_id);
+    if (context.caller.empty()) context.caller = std::move(theirs.caller);
+    if (context.idempotency_key.empty()) context.idempotency_key = std::move(theirs.idempotency_key);
+    if (context.priority == priority::normal) context.priority = theirs.priority;
+}
+
 void scope::retire() noexcept
 {
     generation.fetch_add(1, std::memory_order_release);

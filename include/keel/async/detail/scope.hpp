@@ -120,6 +120,9 @@ public:
     time_point deadline() const noexcept { return innermost ? innermost->until : context.deadline; }
     /// What the coroutine knows at this moment; what it brought along, when it has left.
     call_context describe() const;
+    /// The scope was started inside another and belongs to it: it cannot outlast its deadline, and what it was
+    /// not told, it takes over.
+    void inherit(scope const& from);
 
     void enter(scoped_call& call) noexcept
     {
