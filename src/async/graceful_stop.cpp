@@ -19,18 +19,18 @@ namespace keel {
 namespace {
 
 /// Waits until no call is left, or for as long as it may.
-class farewell final : public detail::parking
+class farewell final : public detail::early_parking
 {
 public:
     farewell(asio::any_io_executor const& executor, detail::live_calls& calls)
-        : parking(executor, detail::runtime::of(executor)),
+        : early_parking(executor, detail::runtime::of(executor)),
           calls_(calls)
     {}
 
     void begin(time_point until)
     {
         arm(until, context().time().now());
-        calls_.when_empty([this] { wake(); });
+        calls_.when_empty([this] { end_soon(); });
     }
     bool was_cancelled() const noexcept { return cancelled_; }
 
@@ -38,12 +38,12 @@ private:
     // The calls may leave on other threads: whoever takes the word back is the one that resumes.
     void reached() override
     {
-        if (calls_.forget_when_empty()) resume();
+        if (calls_.forget_when_empty()) end();
     }
     void cancelled() override
     {
         cancelled_ = true;
-        if (calls_.forget_when_empty()) wake();
+        if (calls_.forget_when_empty()) end_soon();
     }
     void dropped() noexcept override { calls_.forget_when_empty(); }
 

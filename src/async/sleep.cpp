@@ -14,10 +14,10 @@
 namespace keel {
 namespace {
 
-class sleeper final : public detail::parking
+class sleeper final : public detail::early_parking
 {
 public:
-    using parking::parking;
+    using early_parking::early_parking;
 
     void start(time_point at)
     {
@@ -26,13 +26,13 @@ public:
     bool was_cancelled() const noexcept { return cancelled_; }
 
 private:
-    void reached() override { resume(); }
+    void reached() override { end(); }
 
     void cancelled() override
     {
         if (std::exchange(cancelled_, true)) return;
         disarm();
-        wake();
+        end_soon();
     }
 
     bool cancelled_ = false;

@@ -12,7 +12,7 @@ namespace keel {
 
 /// Suspends the calling coroutine until the time source of its context says `at`, or a little later; never
 /// earlier. At `time_point::max()` it ends only by cancellation. Under a virtual time source it takes no real
-/// time.
+/// time. The coroutine's executor need not be serial, unless the coroutine may be cancelled.
 /// \throws boost::system::system_error with `operation_aborted` when cancelled (terminal, partial or total)
 asio::awaitable<void> sleep_until(time_point at);
 

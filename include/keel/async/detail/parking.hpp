@@ -8,6 +8,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 
+#include <atomic>
 #include <utility>
 
 namespace keel::detail {
@@ -72,9 +73,6 @@ protected:
     /// so that the child, which may refer to this frame, is destroyed first.
     void supervised(bool yes) noexcept { supervised_ = yes; }
 
-private:
-    friend class runtime;
-
     template <class Handler>
     void park(Handler handler)
     {
@@ -82,6 +80,8 @@ private:
         if (!supervised_) context_.enlist(*this);
     }
 
+private:
+    friend class runtime;
     friend class parking_list;
     friend class hand_over;
 
@@ -98,6 +98,41 @@ private:
     parking* next_woken_ = nullptr; ///< Of those that a `hand_over` collects.
     bool listed_ = false;           ///< May be in a list. Belongs to the executor.
     bool supervised_ = false;
+};
+
+/// A place for a wait of a coroutine whose executor may have several threads: what ends the wait may come on
+/// another thread before the coroutine is parked, and then the wait ends there. For one wait. As everywhere in
+/// Asio, who cancels such a coroutine must see to it that nothing else of it runs.
+class early_parking : public parking
+{
+public:
+    using parking::parking;
+
+    template <class Token>
+    auto async_park(Token&& token)
+    {
+        auto const begin = [this](auto handler) {
+            this->park(std::move(handler));
+            if (comes_second()) wake(); // the last step: the coroutine may be gone
+        };
+        return asio::async_initiate<Token, void()>(begin, token);
+    }
+
+protected:
+    /// In place of `resume` and `wake`: the coroutine goes on, if it has been parked, or else as soon as it is.
+    void end()
+    {
+        if (comes_second()) resume();
+    }
+    void end_soon()
+    {
+        if (comes_second()) wake();
+    }
+
+private:
+    bool comes_second() noexcept { return one_has_come_.exchange(true, std::memory_order_acq_rel); }
+
+    std::atomic<bool> one_has_come_{false};
 };
 
 } // namespace keel::detail
