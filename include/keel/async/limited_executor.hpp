@@ -203,7 +203,19 @@ private:
             executor.execute(detail::lane_on<Executor>(executor, std::move(taken.start)));
         } catch (...) {
             auto const not_taken = state_->withdraw(taken.number);
+            serve_the_others(executor);
             throw;
+        }
+    }
+
+    /// Somebody may have come meanwhile and found the lane taken.
+    template <class Executor>
+    void serve_the_others(Executor const& executor) const
+    {
+        try {
+            if (auto start = state_->start_waiting())
+                executor.execute(detail::lane_on<Executor>(executor, std::move(start)));
+        } catch (...) { // they wait for the next submission
         }
     }
 

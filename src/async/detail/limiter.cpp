@@ -149,6 +149,14 @@ limiter::taken limiter::take(function_ptr& f, reservation* place)
     return {lane(shared_from_this(), queue_.pop_front()), number};
 }
 
+lane limiter::start_waiting()
+{
+    std::lock_guard lock(mutex_);
+    if (lanes_ == options_.max_running || queue_.empty()) return {};
+    ++lanes_;
+    return {shared_from_this(), queue_.pop_front()};
+}
+
 function_ptr limiter::withdraw(std::uint64_t number)
 {
     std::lock_guard lock(mutex_);

@@ -100,6 +100,9 @@ public:
     /// \param place is used up
     taken take(function_ptr& f, reservation* place = nullptr);
 
+    /// A lane for a function that waits, if both are there. Empty: not so.
+    lane start_waiting();
+
     /// Takes a function that has not begun out of the queue again. Null: it is not in it.
     function_ptr withdraw(std::uint64_t number);
 
