@@ -451,6 +451,23 @@ TEST(circuit_breaker_registry, gives_up_when_its_observer_takes_the_room_that_wa
     EXPECT_TRUE(hosts->contains("audit"));
 }
 
+TEST(circuit_breaker_registry, finds_the_only_one_that_may_go_among_many)
+{
+    constexpr auto most = 400U;
+    for (auto round = 0U; round < 20; ++round) {
+        circuit_breaker_registry const hosts(one_strike(most));
+        std::vector<circuit_breaker> held;
+        for (auto i = 1U; i < most; ++i) held.push_back(hosts.get(std::to_string(round * most + i), t0));
+        hosts.try_acquire("ill", t0).settle(verdict::failure, t0);
+
+        EXPECT_TRUE(hosts.try_acquire("new", t0)) << "in round " << round;
+        EXPECT_FALSE(hosts.contains("ill"));
+        EXPECT_TRUE(hosts.try_acquire("newer", t0)) << "for `new` is at rest";
+        auto const last = hosts.get("newer", t0);
+        EXPECT_EQ(hosts.try_acquire("newest", t0).error(), errc::registry_full);
+    }
+}
+
 TEST(circuit_breaker_registry, two_threads_share_keys_come_and_go_and_lose_no_permit)
 {
     std::atomic<std::uint64_t> removed{0};

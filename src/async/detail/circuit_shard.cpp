@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
 
-// How many entries that may go are compared, and how many are looked at for one that is not at rest: then the
-// registry is in trouble, and each new key comes here.
+// How many entries that may go are compared, and how many are looked at for better ones when one that is not at
+// rest has been found: then the registry is in trouble, and each new key comes here.
 constexpr std::size_t compared = 16;
 constexpr std::size_t looked_at = 64;
 
@@ -176,11 +176,14 @@ void circuit_shard::force(circuit_entry& e, bool open, time_point now)
 }
 
 template <class MayGo>
-circuit_entry_ptr circuit_shard::take(MayGo may_go, std::size_t enough, std::size_t most)
+circuit_entry_ptr circuit_shard::take(MayGo may_go, std::size_t enough, std::size_t most,
+                                      std::size_t patience)
 {
     auto it = hand_ ? index_.find(hand_) : index_.begin();
     circuit_entry* coldest = nullptr;
     for (auto left = std::min(most, index_.size()); left > 0 && enough > 0; --left) {
+        if (coldest && patience == 0) break;
+        if (patience > 0) --patience;
         auto* const e = *it;
         if (++it == index_.end()) it = index_.begin();
         if (!may_go(*e)) continue;
@@ -201,7 +204,7 @@ std::size_t circuit_shard::drop_idle(time_point now, std::size_t most)
     };
     std::size_t dropped = 0;
     for (auto held = hold(); most > 0; held.lock(), --most) {
-        auto const gone = take(is_over, 1, std::min(most, index_.size()));
+        auto const gone = take(is_over, 1, std::min(most, index_.size()), all);
         held.unlock();
         if (!gone) break;
         ++dropped;
@@ -214,10 +217,11 @@ std::size_t circuit_shard::drop_idle(time_point now, std::size_t most)
 bool circuit_shard::displace(bool at_rest, time_point now)
 {
     auto held = hold();
-    if (at_rest && none_rests_) return false;
-    auto const gone = at_rest ? take([](auto const& e) { return e.is_at_rest(); }, compared, all)
-                              : take([](auto const& e) { return e.may_be_lost(); }, compared, looked_at);
-    if (at_rest && !gone) none_rests_ = true;
+    auto& none = at_rest ? none_rests_ : none_may_go_;
+    if (none) return false;
+    auto const gone = at_rest ? take([](auto const& e) { return e.is_at_rest(); }, compared, all, all)
+                              : take([](auto const& e) { return e.may_be_lost(); }, compared, all, looked_at);
+    none = !gone;
     held.unlock();
     if (!gone) return false;
     commons_->displaced.fetch_add(1, std::memory_order_relaxed);

@@ -186,21 +186,23 @@ private:
         if (used) {
             --used->uses;
             if (used->is_at_rest()) none_rests_ = false;
+            if (used->may_be_lost()) none_may_go_ = false;
         }
         return --held_ == 0;
     }
     void let_go(circuit_entry* used) noexcept;
 
     /// Goes round from the hand over at most `most` entries, and takes out the coldest of the first `enough`
-    /// that may go.
+    /// that may go. When it has found one, it does not look further than at `patience` entries.
     template <class MayGo>
-    circuit_entry_ptr take(MayGo, std::size_t enough, std::size_t most);
+    circuit_entry_ptr take(MayGo, std::size_t enough, std::size_t most, std::size_t patience);
 
     brief_lock lock_;
     boost::unordered_flat_set<circuit_entry*, hash, equal> index_;
     std::size_t held_ = 1;          ///< By the registry, and by all who use an entry.
     circuit_entry* hand_ = nullptr; ///< Where the next search begins. Null: anywhere.
     bool none_rests_ = false;       ///< Found out by looking at all; nothing has come to rest since.
+    bool none_may_go_ = false;      ///< Likewise; of nothing that may be lost has anybody let go since.
     std::shared_ptr<circuit_commons> commons_;
 };
 
