@@ -120,6 +120,9 @@ private:
 
     /// How long all attempts and pauses of a retry may take, or a little more than `enough` if that is less.
     /// Attempts without a timeout and pauses by a function of the user's count as nothing: nobody knows.
+    /// Of more attempts than anybody should make it tells what the first take.
+    static constexpr std::uint32_t most_looked_at = 100'000;
+
     duration longest(std::size_t at, duration enough) const
     {
         auto const& options = *std::get<retry_step>(plan_.steps[at]).options;
@@ -129,8 +132,8 @@ private:
         auto const shape = is_known ? options.backoff : backoff(no_pause);
         auto pauses = policy::backoff_sequence(shape);
         auto end = saturating_add(time_point(), attempt);
-        for (std::uint32_t retry = 1; retry < *options.max_attempts && end.time_since_epoch() <= enough;
-             ++retry) {
+        auto const most = std::min(*options.max_attempts, most_looked_at);
+        for (std::uint32_t retry = 1; retry < most && end.time_since_epoch() <= enough; ++retry) {
             auto const pause = pauses.next(retry, at_most);
             auto const next = saturating_add(end, pause);
             if (options.max_duration && next.time_since_epoch() > *options.max_duration) break;

@@ -44,6 +44,20 @@ TEST(why, says_that_the_caller_wanted_no_retries)
                          "attempt; it was not retried because the caller wanted no retries.");
 }
 
+TEST(why, says_so_of_a_refusal_too_whether_anybody_hears_of_it_or_not)
+{
+    for (auto const& sink : {std::shared_ptr<recorder>(), std::make_shared<recorder>()}) {
+        simulation world;
+        circuit_breaker const shut;
+        shut.force_open();
+        pipeline const p{{.sink = sink}, retry(retry_every(1ms, 3)), shut};
+
+        auto const end = world.run(p.with(overrides().no_retry()).run(scripted<int>().returns(1)));
+
+        EXPECT_EQ(end.report().stopped, retry_stop::no_retry);
+    }
+}
+
 TEST(why, does_not_speak_of_a_pause_when_the_time_was_over)
 {
     simulation world;

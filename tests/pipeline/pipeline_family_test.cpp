@@ -175,6 +175,49 @@ TEST(pipeline_family, changes_nothing_about_the_pipelines_of_its_factory)
     EXPECT_EQ(nameless.describe().instance, "key");
 }
 
+TEST(pipeline_family, is_not_held_by_outcomes_that_somebody_keeps)
+{
+    simulation world;
+    auto const now = world.clock().now();
+    pipeline_family const hosts(holding(1), [](std::string_view) {
+        return pipeline{retry{retry_every(1ms, 2)}, rate_limiter{{.permits = 1, .per = 1h}}};
+    });
+    std::vector<outcome<int>> kept;
+    for (auto i = 0; i < 2; ++i) {
+        auto const p = hosts.get("a", now);
+        kept.push_back(world.run(p.run(scripted<int>().fails(reset()))));
+    }
+    EXPECT_FALSE(hosts.entries(now).at(0).in_use);
+    EXPECT_TRUE(hosts.try_get("b", now));
+    EXPECT_EQ(kept.at(0).report().earlier.size(), 1u);
+    EXPECT_EQ(kept.at(1).report().policy, "rate_limiter") << "which is gone";
+}
+
+TEST(pipeline_family, is_held_by_a_pipeline_that_one_of_its_own_stands_in)
+{
+    auto const hosts =
+        pipeline_family(holding(1), [](std::string_view) { return pipeline{circuit_breaker{}}; });
+    std::optional<pipeline> mine(std::in_place, timeout{}, hosts.get("a", t0));
+    EXPECT_TRUE(hosts.entries(t0).at(0).in_use);
+    EXPECT_FALSE(hosts.try_get("b", t0));
+    mine.reset();
+    EXPECT_TRUE(hosts.try_get("b", t0));
+}
+
+TEST(pipeline_family, tells_of_a_spent_budget_of_two_retries)
+{
+    simulation world;
+    auto const now = world.clock().now();
+    pipeline_family const hosts(holding(10), [](std::string_view) {
+        retry_budget const one{{.kind = success_bucket{.size = 1}}};
+        return pipeline{retry{retry_every(1ms, 2), one}, timeout{}, retry{retry_every(1ms, 2), one}};
+    });
+    auto const p = hosts.get("a", now);
+    (void)world.run(p.run(scripted<int>().fails(reset())));
+    ASSERT_FALSE(hosts.entries(now).at(0).keeps.empty());
+    EXPECT_EQ(hosts.entries(now).at(0).keeps.at(0).state, "spent");
+}
+
 TEST(pipeline_family, keeps_nothing_of_a_factory_that_throws)
 {
     auto broken = true;

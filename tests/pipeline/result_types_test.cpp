@@ -36,6 +36,26 @@ TEST(an_operation_may_return, nothing_at_all)
     EXPECT_EQ(*count, 2);
 }
 
+struct receipt
+{
+    int const number = 0; ///< It can be moved, but not assigned.
+};
+
+asio::awaitable<receipt> print() { co_return receipt{7}; }
+
+TEST(an_operation_may_return, what_cannot_be_assigned)
+{
+    simulation world;
+    auto const p = full();
+    auto received = 0;
+
+    EXPECT_EQ(world.run(p.run(print)).value().number, 7);
+    p.async_run(world.context().get_executor(), print,
+                [&](outcome<receipt> o) { received = o.value().number; });
+    world.drain();
+    EXPECT_EQ(received, 7);
+}
+
 asio::awaitable<std::unique_ptr<int>> move_only()
 {
     co_await sleep_for(1ms);

@@ -1,15 +1,22 @@
+#include <keel/co_spawn.hpp>
+#include <keel/graceful_stop.hpp>
 #include <keel/pipeline.hpp>
 
 #include "support/world.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_future.hpp>
 
 #include <atomic>
 #include <barrier>
+#include <future>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -168,6 +175,68 @@ TEST(a_context, may_go_away_while_another_thread_hands_a_permit_to_its_calls)
         ASSERT_EQ(compartment.snapshot().running, 0U) << "in round " << round;
         ASSERT_EQ(compartment.snapshot().waiting, 0U);
     }
+}
+
+asio::awaitable<void> take_turns(int turns)
+{
+    auto const executor = co_await asio::this_coro::executor;
+    for (auto i = 0; i < turns; ++i) co_await asio::post(executor, asio::deferred);
+}
+
+asio::awaitable<drain_report> drain(graceful_stop stop)
+{
+    auto const end = co_await stop.drain({.grace = 1h});
+    co_return end;
+}
+
+TEST(a_graceful_stop, may_be_awaited_by_a_coroutine_on_a_pool)
+{
+    asio::thread_pool pool(3);
+    pipeline const p{timeout({.limit = 1h})};
+    for (auto round = 0; round < 200; ++round) {
+        asio::io_context context(1);
+        graceful_stop const stop(context);
+        auto const work = [round] { return take_turns(round % 40); };
+        p.async_run(context.get_executor(), work, [](outcome<void>) {});
+        auto end = asio::co_spawn(pool, drain(stop), asio::use_future);
+        std::thread runner([&context] { context.run(); });
+        EXPECT_EQ(end.get().left, 0U) << "in round " << round;
+        runner.join();
+    }
+    pool.join();
+}
+
+/// Hands its executor out while it is in a call.
+asio::awaitable<void> lends_its_executor(pipeline p, std::promise<asio::any_io_executor>* to)
+{
+    auto const executor = co_await asio::this_coro::executor;
+    to->set_value(executor);
+    co_await p(take_turns, 5);
+}
+
+asio::awaitable<void> note_trace(std::string* to)
+{
+    auto const known = co_await this_call();
+    *to = known.trace_id;
+}
+
+TEST(a_scope, started_from_another_thread_takes_over_what_is_still_there)
+{
+    std::string const id(100, 'x');
+    pipeline const p{timeout({.limit = 1h})};
+    asio::io_context context(1);
+    auto work = asio::make_work_guard(context);
+    std::thread runner([&context] { context.run(); });
+    for (auto round = 0; round < 2000; ++round) {
+        std::promise<asio::any_io_executor> lent;
+        keel::co_spawn(context, lends_its_executor(p, &lent), asio::detached, call_context().traced_by(id));
+        std::string told;
+        auto ended = keel::co_spawn(lent.get_future().get(), note_trace(&told), asio::use_future);
+        ended.get();
+        EXPECT_TRUE(told == id || told.empty()) << "in round " << round << ": " << told;
+    }
+    work.reset();
+    runner.join();
 }
 
 } // namespace

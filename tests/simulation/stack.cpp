@@ -586,23 +586,33 @@ judgement judge_failure(failure const& why)
 
 } // namespace
 
+namespace {
+
+/// Nothing: the policy is none of those that may have rules of their own.
+template <class Policy, class... Rules>
+std::optional<any_part> with_rules(Policy const& policy, Rules const&... rules)
+{
+    if constexpr (requires { any_part(judged(policy, rules...)); })
+        return judged(policy, rules...);
+    else
+        return std::nullopt;
+}
+
+} // namespace
+
 /// The same, if it is one of those that may have such rules.
 part stack_maker::with_rules_of_its_own(part p)
 {
     auto const of_values = [user = user_](std::int64_t const& value) { return judge_value(value); };
     auto const of_failures = [user = user_](failure const& why) { return judge_failure(why); };
     auto const which = random_.below(3);
-    auto const wrap = [&](auto const& policy) -> std::optional<any_part> {
-        using policy_type = std::remove_cvref_t<decltype(policy)>;
-        if constexpr (std::is_constructible_v<any_part, judged<policy_type>>) {
-            if (which == 0) return judged(policy, of_values);
-            if (which == 1) return judged(policy, of_failures);
-            return judged(policy, of_values, of_failures);
-        } else {
-            return std::nullopt;
-        }
-    };
-    auto wrapped = visit_policy(wrap, *p.handle);
+    auto wrapped = std::visit(
+        [&](auto const& policy) {
+            if (which == 0) return with_rules(policy, of_values);
+            if (which == 1) return with_rules(policy, of_failures);
+            return with_rules(policy, of_values, of_failures);
+        },
+        *p.handle);
     if (!wrapped) return p;
     p.handle = std::move(wrapped);
     p.judges = true;

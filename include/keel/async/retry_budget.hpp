@@ -28,8 +28,13 @@ public:
     /// The name of the alternative it was made from: `success_bucket`.
     std::string_view kind() const noexcept;
 
-    /// Whether there is another handle to it.
-    bool is_shared() const noexcept { return shared_.use_count() > 1; }
+    /// How many handles to it there are, with this one.
+    long handles() const noexcept { return shared_.use_count(); }
+    /// Whether they are the same budget.
+    friend bool operator==(retry_budget const& a, retry_budget const& b) noexcept
+    {
+        return a.shared_ == b.shared_;
+    }
 
     /// The verbs of `policy::retry_budget`, under a lock where there is something to note.
     void call_started(moment& now) const

@@ -6,7 +6,8 @@
 
 namespace keel {
 
-/// The one notion of time below `async/`: a value of the monotonic clock, handed in by the caller.
+/// The one notion of time below `async/`: a value of the monotonic clock, handed in by the caller. Not before
+/// its epoch, where windows and `gcra` begin to count.
 using time_point = std::chrono::steady_clock::time_point;
 
 /// Nanoseconds, signed. Every duration option of the library has this type.

@@ -8,6 +8,12 @@
 
 namespace keel {
 
+namespace detail {
+/// All rules of a policy stand in one `judged`.
+template <class Policy>
+concept without_rules = !requires(Policy const& p) { p.judges(); };
+} // namespace detail
+
 /// A policy with an opinion of its own. Where the pipeline's classifiers say what a result means to all of
 /// its policies, these say what it means to this one:
 ///
@@ -22,7 +28,7 @@ namespace keel {
 /// itself may stand elsewhere with others. What an outcome says, `ok()` and its verdict, is left to the
 /// pipeline's classifiers. A rule that throws ends the call with what it threw; its policy goes by the pipeline's
 /// classifiers then.
-template <class Policy>
+template <detail::without_rules Policy>
 class judged
 {
 public:

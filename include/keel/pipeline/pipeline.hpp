@@ -203,10 +203,12 @@ private:
     template <class Part>
     static void add(detail::plan& to, Part const& part)
     {
-        if constexpr (std::same_as<Part, pipeline>)
+        if constexpr (std::same_as<Part, pipeline>) {
             to.add(*part.terms_->by);
-        else
+            to.inserted.push_back(part.terms_->by);
+        } else {
             to.add(part);
+        }
     }
 
     template <class Where, class Fn, class Token>

@@ -278,10 +278,7 @@ void call::tell_call_ended()
                                                   saturating_sub(way_.now(), began_)});
 }
 
-policy_name call::name_policy(std::shared_ptr<terms const> keeps) const noexcept
-{
-    return {std::move(keeps), name_of(plan_.steps[ended_step_])};
-}
+policy_name call::name_policy() const noexcept { return {plan_.names, (*plan_.names)[ended_step_]}; }
 
 /// The frame is being destroyed before the call has finished: its context is going away.
 void call::give_everything_back() noexcept

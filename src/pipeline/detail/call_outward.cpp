@@ -151,7 +151,7 @@ void call::remember_attempt(time_point ended, duration pause) noexcept
         auto& all = report_.earlier;
         if (all.size() == most_remembered) all.erase(all.begin());
         all.push_back({failure_, report_.ended_by, verdict_here(), {}, way_.attempts, ended, pause});
-        if (has_policy_to_name()) all.back().policy = name_policy(way_.by);
+        if (has_policy_to_name()) all.back().policy = name_policy();
     } catch (std::bad_alloc const&) { // the call is worth more than its story
     }
 }

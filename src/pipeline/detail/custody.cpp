@@ -30,12 +30,21 @@ struct state_to_keep
         requires requires(Step const& s) { s.held->state_to_keep(time_point()); }
     std::string_view operator()(Step const& s) const
     {
-        return is_only_here(s, in) ? s.held->state_to_keep(now) : std::string_view();
+        return detail::is_only_here(s, in) ? s.held->state_to_keep(now) : std::string_view();
     }
 
     std::string_view operator()(retry_step const& s) const
     {
-        return s.budget && !s.budget->is_shared() ? s.budget->state_to_keep(now) : std::string_view();
+        return s.budget && is_only_here(*s.budget) ? s.budget->state_to_keep(now) : std::string_view();
+    }
+
+    bool is_only_here(retry_budget const& budget) const
+    {
+        auto const same = [&](any_step const& other) {
+            auto const* const s = std::get_if<retry_step>(&other);
+            return s && s->budget && *s->budget == budget;
+        };
+        return budget.handles() <= std::count_if(in.steps.begin(), in.steps.end(), same);
     }
 
     std::string_view operator()(timeout_step const&) const { return {}; }
@@ -52,9 +61,12 @@ pipeline custody::own_copy(pipeline const& p, std::string_view key)
     same.instance = plan.instance.empty() ? key : std::string_view(plan.instance);
     same.sink = plan.sink;
     same.idempotent = plan.idempotent;
-    same.on_finding = on_finding::ignore; // it was looked at when it was made
     same.accepted = plan.accepted;
-    return pipeline(std::move(same), p);
+    auto made = pipeline::begin(std::move(same));
+    made->add(plan);
+    pipeline copy;
+    copy.adopt(std::move(made), on_finding::ignore); // it was looked at when it was made
+    return copy;
 }
 
 bool custody::is_in_use(pipeline const& p) noexcept

@@ -252,9 +252,9 @@ void passage::tell_refusal(failure& why, call_report& report) noexcept
     report.ended_by = keel::ended_by::rejection;
     report.verdict = verdict::ignored;
     for (step_index i = 0; i < refusal_->by; ++i)
-        if (kind_of(made_of.steps[i]) == step_kind::retry) report.stopped = retry_stop::not_retryable;
-    auto const name = name_of(made_of.steps[refusal_->by]);
-    report.policy = policy_name(std::move(by), name);
+        if (kind_of(made_of.steps[i]) == step_kind::retry)
+            report.stopped = by->wanted.may_retry() ? retry_stop::not_retryable : retry_stop::no_retry;
+    report.policy = policy_name(made_of.names, (*made_of.names)[refusal_->by]);
 }
 
 } // namespace keel::detail

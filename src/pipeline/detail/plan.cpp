@@ -127,7 +127,13 @@ void plan::add(plan const& inner)
     if (inner.idempotent) idempotent = *inner.idempotent && idempotent.value_or(true);
 }
 
-void plan::complete() { judges.complete_with(std::exchange(judges_inside, {})); }
+void plan::complete()
+{
+    judges.complete_with(std::exchange(judges_inside, {}));
+    std::vector<std::string> all;
+    for (auto const& step : steps) all.emplace_back(name_of(step));
+    names = std::make_shared<std::vector<std::string> const>(std::move(all));
+}
 
 std::size_t plan::outliving_step() const noexcept
 {

@@ -49,7 +49,7 @@ struct outcome_handler
 
     void operator()(std::exception_ptr const& thrown, outcome<T> result)
     {
-        if (thrown) result = outcome_of<T>(thrown);
+        if (thrown) return std::move(handler)(outcome_of<T>(thrown));
         std::move(handler)(std::move(result));
     }
 };

@@ -141,10 +141,7 @@ public:
     call_report& report() noexcept { return report_; }
     /// Whether a policy ended the call, whose name is to be told.
     bool has_policy_to_name() const noexcept { return ended_step_ != nobody; }
-    /// \param keeps what made the call, and keeps the name alive
-    policy_name name_policy(std::shared_ptr<terms const> keeps) const noexcept;
-    /// The same by giving that away: the last thing to ask for.
-    policy_name name_policy_at_last() noexcept { return name_policy(std::move(way_.by)); }
+    policy_name name_policy() const noexcept;
     plan const& made_of() const noexcept { return plan_; }
 
 private:

@@ -88,9 +88,9 @@ struct as_outcome
     static auto deliver(call& c, std::optional<value_of<T>>& value)
     {
         return make<T>([&](outcome<T>& end) {
-            if (c.value_stands()) end.value_ = std::move(value);
+            if (c.value_stands() && value) end.value_.emplace(*std::move(value));
             auto& story = end.story_.emplace(std::move(c.why()), std::move(c.report()));
-            if (c.has_policy_to_name()) story.report.policy = c.name_policy_at_last();
+            if (c.has_policy_to_name()) story.report.policy = c.name_policy();
         });
     }
 

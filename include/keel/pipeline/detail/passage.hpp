@@ -74,7 +74,7 @@ public:
 
     /// How a call went that has come out.
     plain_end end() const noexcept { return by->has_retry ? plain_end::retry_success : plain_end::success; }
-    /// How one went that was refused. The last thing to ask for: it gives away what made the call.
+    /// How one went that was refused.
     void tell_refusal(failure&, call_report&) noexcept;
     error_code refusal() const noexcept { return refusal_->why; }
 

@@ -121,6 +121,11 @@ struct plan
     bool may_abandon = false;
     bool has_fallback = false;
 
+    /// Of the steps, for outcomes, which outlive calls: an outcome that somebody keeps must not keep the pipeline.
+    std::shared_ptr<std::vector<std::string> const> names;
+    /// Pipelines of others that stand in this one, which are in use for as long as it lives.
+    std::vector<std::shared_ptr<plan const>> inserted;
+
     /// Operations that were abandoned and have not ended yet.
     mutable std::atomic<std::size_t> orphans{0};
 
