@@ -69,8 +69,9 @@ struct pipeline_family_snapshot
 ///     auto const rows = co_await policies(query);
 ///
 /// *In use* is a pipeline that somebody holds: the caller that got it, a call in flight, an operation that it
-/// abandoned, another pipeline that it stands in; not an outcome that somebody keeps. It is never dropped but by `remove`, so two callers never have two pipelines for one key; who
-/// holds a pipeline pins it. Whatever happens to the entry or the family, holders and calls keep theirs.
+/// abandoned, another pipeline that it stands in; not an outcome that somebody keeps. It is never dropped but
+/// by `remove`, so two callers never have two pipelines for one key; who holds a pipeline pins it. Whatever
+/// happens to the entry or the family, holders and calls keep theirs.
 ///
 /// *At rest* is a pipeline whose policies would lose nothing if it were built anew: its circuit breakers are
 /// closed, its bulkheads empty, its rate limiters full, its retry budgets not spent, and its user-written
