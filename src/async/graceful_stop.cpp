@@ -3,11 +3,13 @@
 #include <keel/async/detail/live_calls.hpp>
 #include <keel/async/detail/parking.hpp>
 #include <keel/async/detail/runtime.hpp>
+#include <keel/async/detail/scope.hpp>
 #include <keel/async/sleep.hpp>
 #include <keel/core/error.hpp>
 
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -73,9 +75,18 @@ private:
     detail::live_calls& calls_;
 };
 
+/// Where the end of the time and the word of the last call are told one after the other. Not of an `io_context`'s
+/// own executor: there the word needs no memory.
+asio::any_io_executor serial(asio::any_io_executor const& executor)
+{
+    if (detail::plain_executor(executor)) return executor;
+    return asio::make_strand(executor);
+}
+
 asio::awaitable<void> wait(detail::live_calls& calls, duration at_most)
 {
-    auto const executor = co_await asio::this_coro::executor;
+    auto const own = co_await asio::this_coro::executor;
+    auto const executor = serial(own);
     if (calls.size() == 0 || at_most <= duration::zero()) co_return;
     auto const state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none) throw_aborted(); // as in `sleep_until`
