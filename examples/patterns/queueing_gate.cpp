@@ -41,7 +41,7 @@ public:
         taken_ = next != nullptr;
         if (!next) return;
         next->queued = false;
-        next->granted = true; // `pass` stays empty: this gate tells its permits not apart
+        next->granted = true; // `pass` stays empty: this gate does not tell its permits apart
         next->turn_came();
     }
 

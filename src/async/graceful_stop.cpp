@@ -31,8 +31,13 @@ public:
 
     void begin(time_point until)
     {
-        arm(until, context().time().now());
-        calls_.when_empty([this] { end_soon(); });
+        calls_.when_empty([this] { end_soon(); }); // first: the time may be over as soon as it is armed
+        try {
+            arm(until, context().time().now());
+        } catch (...) {
+            calls_.forget_when_empty();
+            throw;
+        }
     }
     bool was_cancelled() const noexcept { return cancelled_; }
 
@@ -75,8 +80,8 @@ private:
     detail::live_calls& calls_;
 };
 
-/// Where the end of the time and the word of the last call are told one after the other. Not of an `io_context`'s
-/// own executor: there the word needs no memory.
+/// Where the end of the time and the word of the last call are told one after the other. An `io_context`'s
+/// own executor is taken as it is, for there the word needs no memory.
 asio::any_io_executor serial(asio::any_io_executor const& executor)
 {
     if (detail::plain_executor(executor)) return executor;

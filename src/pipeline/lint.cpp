@@ -118,11 +118,11 @@ private:
                      ": it answers the failures, and the breaker counts successes; put it outside");
     }
 
-    /// How long all attempts and pauses of a retry may take, or a little more than `enough` if that is less.
-    /// Attempts without a timeout and pauses by a function of the user's count as nothing: nobody knows.
-    /// Of more attempts than anybody should make it tells what the first take.
+    /// Attempts beyond this many are not looked at: what fits so often is not what people write by mistake.
     static constexpr std::uint32_t most_looked_at = 100'000;
 
+    /// How long all attempts and pauses of a retry may take, or a little more than `enough` if that is less.
+    /// Attempts without a timeout and pauses by a function of the user's count as nothing: nobody knows.
     duration longest(std::size_t at, duration enough) const
     {
         auto const& options = *std::get<retry_step>(plan_.steps[at]).options;

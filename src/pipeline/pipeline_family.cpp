@@ -145,7 +145,8 @@ public:
 private:
     static constexpr std::size_t few = 2; ///< What an access drops, and more than it can add.
     static constexpr std::size_t some = 16;
-    /// Others may be faster to take the room that was made. So may `on_removed`, for ever, if it asks for a key.
+    /// Others may be faster to take the room that was made. So may `on_removed`, for ever, if it asks for a
+    /// key.
     static constexpr int most_rounds = 64;
     static constexpr std::size_t all = static_cast<std::size_t>(-1);
 

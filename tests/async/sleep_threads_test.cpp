@@ -1,5 +1,5 @@
-// Waits of a coroutine whose executor has several threads and is no strand: the end may come before the coroutine
-// has been parked.
+// Waits of a coroutine whose executor has several threads and is no strand: the end may come before the
+// coroutine has been parked.
 
 #include <keel/async/sleep.hpp>
 

@@ -162,6 +162,7 @@ TEST(pipeline_family, changes_nothing_about_the_pipelines_of_its_factory)
     };
     auto const alone = build("a");
     auto const findings = heard->lines();
+    ASSERT_FALSE(findings.empty());
     auto const now = world.clock().now();
 
     auto const kept =
@@ -202,6 +203,32 @@ TEST(pipeline_family, is_held_by_a_pipeline_that_one_of_its_own_stands_in)
     EXPECT_FALSE(hosts.try_get("b", t0));
     mine.reset();
     EXPECT_TRUE(hosts.try_get("b", t0));
+}
+
+TEST(pipeline_family, is_held_by_those_of_another_family)
+{
+    pipeline_family const breakers(holding(1), [](std::string_view) { return pipeline{circuit_breaker{}}; });
+    pipeline_family const routes(holding(1), [&](std::string_view route) {
+        return pipeline{timeout{}, pipeline{timeout{}, breakers.get(route, t0)}};
+    });
+    (void)routes.get("a", t0);
+    EXPECT_TRUE(breakers.entries(t0).at(0).in_use);
+    EXPECT_TRUE(routes.remove("a"));
+    EXPECT_FALSE(breakers.entries(t0).at(0).in_use);
+}
+
+TEST(pipeline_family, tells_of_the_state_of_a_pipeline_inside)
+{
+    std::optional<circuit_breaker> last;
+    pipeline_family const hosts(holding(1), [&](std::string_view) {
+        last.emplace();
+        return pipeline{timeout{}, pipeline{*last}};
+    });
+    (void)hosts.get("a", t0);
+    last->force_open(t0);
+    last.reset();
+    ASSERT_EQ(hosts.entries(t0).at(0).keeps.size(), 1u);
+    EXPECT_EQ(hosts.entries(t0).at(0).keeps.at(0).state, "forced_open");
 }
 
 TEST(pipeline_family, tells_of_a_spent_budget_of_two_retries)

@@ -189,6 +189,37 @@ asio::awaitable<drain_report> drain(graceful_stop stop)
     co_return end;
 }
 
+asio::awaitable<drain_report> drain_at_once(graceful_stop stop)
+{
+    auto const end = co_await stop.drain({.grace = 1us, .unwind = 1us});
+    co_return end;
+}
+
+TEST(a_graceful_stop, gives_up_on_a_pool_too_when_its_time_is_over)
+{
+    asio::thread_pool pool(3);
+    pipeline const p;
+    for (auto round = 0; round < 200; ++round) {
+        asio::io_context context(1);
+        graceful_stop const stop(context);
+        std::atomic<bool> may_end = false;
+        auto const deaf = [&may_end]() -> asio::awaitable<void> {
+            co_await asio::this_coro::throw_if_cancelled(false);
+            co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+            auto const executor = co_await asio::this_coro::executor;
+            while (!may_end) co_await asio::post(executor, asio::deferred);
+        };
+        p.async_run(context.get_executor(), deaf, [](outcome<void>) {});
+        context.run_one();
+        auto end = asio::co_spawn(pool, drain_at_once(stop), asio::use_future);
+        std::thread runner([&context] { context.run(); });
+        EXPECT_LE(end.get().left, 1U) << "in round " << round;
+        may_end = true;
+        runner.join();
+    }
+    pool.join();
+}
+
 TEST(a_graceful_stop, may_be_awaited_by_a_coroutine_on_a_pool)
 {
     asio::thread_pool pool(3);
@@ -206,12 +237,19 @@ TEST(a_graceful_stop, may_be_awaited_by_a_coroutine_on_a_pool)
     pool.join();
 }
 
-/// Hands its executor out while it is in a call.
-asio::awaitable<void> lends_its_executor(pipeline p, std::promise<asio::any_io_executor>* to)
+asio::awaitable<void> take_turns_until(std::shared_ptr<std::atomic<bool>> told)
+{
+    auto const executor = co_await asio::this_coro::executor;
+    while (!*told) co_await asio::post(executor, asio::deferred);
+}
+
+/// Hands its executor out while it is in a call, which goes on until it is told to end.
+asio::awaitable<void> lends_its_executor(pipeline p, std::shared_ptr<std::atomic<bool>> told,
+                                         std::promise<asio::any_io_executor>* to)
 {
     auto const executor = co_await asio::this_coro::executor;
     to->set_value(executor);
-    co_await p(take_turns, 5);
+    co_await p(take_turns_until, told);
 }
 
 asio::awaitable<void> note_trace(std::string* to)
@@ -228,12 +266,16 @@ TEST(a_scope, started_from_another_thread_takes_over_what_is_still_there)
     auto work = asio::make_work_guard(context);
     std::thread runner([&context] { context.run(); });
     for (auto round = 0; round < 2000; ++round) {
+        auto const stays = round % 2 == 0; // else it ends at about the time at which the other begins
+        auto const may_end = std::make_shared<std::atomic<bool>>(!stays);
         std::promise<asio::any_io_executor> lent;
-        keel::co_spawn(context, lends_its_executor(p, &lent), asio::detached, call_context().traced_by(id));
+        keel::co_spawn(context, lends_its_executor(p, may_end, &lent), asio::detached,
+                       call_context().traced_by(id));
         std::string told;
         auto ended = keel::co_spawn(lent.get_future().get(), note_trace(&told), asio::use_future);
         ended.get();
-        EXPECT_TRUE(told == id || told.empty()) << "in round " << round << ": " << told;
+        *may_end = true;
+        EXPECT_TRUE(told == id || (!stays && told.empty())) << "in round " << round << ": " << told;
     }
     work.reset();
     runner.join();

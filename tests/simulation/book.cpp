@@ -188,7 +188,8 @@ void book::call_reported(std::uint32_t call, seen_end const& seen)
     require(record.reports == 1, call, "ended twice");
     require_ended(record, call);
     auto const all_began = seen.attempts == record.started;
-    require(all_began || (through.sends() && seen.attempts > record.started),
+    require(all_began || (through.sends() && seen.attempts > record.started &&
+                          seen.attempts <= through.most_attempts()),
             call, // or waited for a lane in vain
             "counts other attempts than were made");
     check_earlier(call, seen);

@@ -62,10 +62,6 @@ private:
     time_point now_;
 };
 
-} // namespace
-
-namespace {
-
 void check_family(book& b, time_point now)
 {
     auto const seen = b.family->snapshot();

@@ -584,10 +584,6 @@ judgement judge_failure(failure const& why)
     }
 }
 
-} // namespace
-
-namespace {
-
 /// Nothing: the policy is none of those that may have rules of their own.
 template <class Policy, class... Rules>
 std::optional<any_part> with_rules(Policy const& policy, Rules const&... rules)

@@ -1,11 +1,12 @@
 // keel_threads [--calls N] [--seed S]: calls on four threads, some of them cancelled, through shared
 // policies.
 //
-// Three times N / 3 calls: on one context that four threads run, each caller on a strand; on four contexts with
-// one thread each; and on one context again, which is drained when half of the calls have been made. Every caller keeps some calls in flight, in scopes and without, and cancels some of them
-// after a random number of turns of its executor. When all contexts have run out of work, every call must
-// have ended once, and everything must be home. Real threads and real time: what happens differs from run to
-// run, what must hold does not. Meant for the thread sanitizer.
+// Three times N / 3 calls: on one context that four threads run, each caller on a strand; on four contexts
+// with one thread each; and on one context again, which is drained when half of the calls have been made.
+// Every caller keeps some calls in flight, in scopes and without, and cancels some of them after a random
+// number of turns of its executor. When all contexts have run out of work, every call must have ended once,
+// and everything must be home. Real threads and real time: what happens differs from run to run, what must
+// hold does not. Meant for the thread sanitizer.
 //
 // The last line is `N passed, M failed`. Exit status 0 only if nothing failed; 2 for a wrong command line.
 

@@ -62,8 +62,8 @@ struct spawn_signature<void>
 };
 
 /// The root coroutine of a scope. `work` lives in its frame, so a closure lives as long as what it returned.
-/// \param outer the scope that it was started in, if it is in one. Not looked at before this runs on the executor
-///              that both have
+/// \param outer the scope that it was started in, if it is in one. Not looked at before this runs on the
+///              executor that both have
 template <class T, class Work>
 asio::awaitable<T> run_in_scope(own_frame, scope_ref where, scope_ref outer, Work work)
 {

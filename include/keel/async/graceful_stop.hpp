@@ -60,8 +60,9 @@ public:
     ///
     /// \throws std::logic_error while another `drain` of this context is under way
     ///
-    /// The coroutine may run on any context that goes on meanwhile, on a strand if that is an `io_context` with
-    /// several threads, and must not be inside a call of this one. Cancelling it ends the wait with `operation_aborted`; the calls stay refused.
+    /// The coroutine may run on any context that goes on meanwhile, on a strand if that is an `io_context`
+    /// with several threads, and must not be inside a call of this one. Cancelling it, which wants a serial
+    /// executor, ends the wait with `operation_aborted`; the calls stay refused.
     asio::awaitable<drain_report> drain(drain_options = {}) const;
 
 private:

@@ -214,7 +214,8 @@ private:
     {
         try {
             if (auto start = state_->start_waiting())
-                executor.execute(detail::lane_on<Executor>(executor, std::move(start)));
+                asio::require(executor, asio::execution::blocking.never)
+                    .execute(detail::lane_on<Executor>(executor, std::move(start)));
         } catch (...) { // they wait for the next submission
         }
     }

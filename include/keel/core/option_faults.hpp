@@ -69,8 +69,8 @@ private:
 };
 
 /// Returns `options` if they are in range.
-/// \throws invalid_options naming every fault of `options`, and whose they are if they have another name than by
-///         default: `bulkhead "db": max_queue is ...`.
+/// \throws invalid_options naming every fault of `options`, and whose they are if they have another name than
+///         by default: `bulkhead "db": max_queue is ...`.
 template <class Options>
 Options checked(std::string_view policy, Options options)
 {

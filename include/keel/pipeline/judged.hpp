@@ -26,8 +26,8 @@ concept without_rules = !requires(Policy const& p) { p.judges(); };
 /// without a rule here the pipeline's hold. A rule that takes `failure const&` judges what the operation
 /// threw, or the error that its result carries. The rules belong to this place in this pipeline: the policy
 /// itself may stand elsewhere with others. What an outcome says, `ok()` and its verdict, is left to the
-/// pipeline's classifiers. A rule that throws ends the call with what it threw; its policy goes by the pipeline's
-/// classifiers then.
+/// pipeline's classifiers. A rule that throws ends the call with what it threw; its policy goes by the
+/// pipeline's classifiers then.
 template <detail::without_rules Policy>
 class judged
 {

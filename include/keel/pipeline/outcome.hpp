@@ -85,8 +85,8 @@ struct earlier_attempt
 /// How a call went, apart from its result.
 struct call_report
 {
-    /// How often the operation was started. 0: it was refused, or cancelled before. One that was sent elsewhere
-    /// (`run_on`) counts, though it may have been cancelled while it waited there.
+    /// How often the operation was started. 0: it was refused, or cancelled before. One that was sent
+    /// elsewhere (`run_on`) counts, though it may have been cancelled while it waited there.
     std::uint32_t attempts = 0;
     keel::ended_by ended_by = keel::ended_by::operation;
     /// What the policies made of the end.

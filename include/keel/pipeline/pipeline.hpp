@@ -45,8 +45,8 @@ struct pipeline_options
     /// Hears every event of the pipeline and of its policies that have no sink of their own. Null: nobody.
     std::shared_ptr<telemetry::sink> sink{};
 
-    /// Whether the pipeline's operations may be run twice. Only `lint` looks at it. `nullopt`: as pipelines that
-    /// stand in it say, if they do. If one says that they may not, they may not.
+    /// Whether the pipeline's operations may be run twice. Only `lint` looks at it. `nullopt`: as pipelines
+    /// that stand in it say, if they do. If one says that they may not, they may not.
     std::optional<bool> idempotent{};
 
     /// What to do when the parts do not go together. See `lint_rule`.
@@ -64,7 +64,8 @@ struct custody;
 }
 
 /// What may stand in a pipeline's list: a policy of Keel, a `std::shared_ptr` to a gate or loop of the
-/// user's, a classifier, or another pipeline, whose parts then stand in its place, without its options.
+/// user's, a classifier, or another pipeline, whose parts then stand in its place; of its options only
+/// `idempotent` counts.
 template <class P>
 concept pipeline_part =
     std::same_as<P, pipeline> || requires(detail::plan& p, P const& part) { p.add(part); };
@@ -74,9 +75,9 @@ concept pipeline_part =
 ///     keel::pipeline payments{keel::retry{{.max_attempts = 3}}, keel::timeout{{.limit = 800ms}}};
 ///     auto receipt = co_await payments([&] { return charge(order); });
 ///
-/// One plain type, cheap to copy; copies share their policies. One that was moved from may only be assigned to
-/// and destroyed. A call in flight keeps all it needs alive, so the pipeline may be destroyed meanwhile, and
-/// so may the context the call runs on.
+/// One plain type, cheap to copy; copies share their policies. One that was moved from may only be assigned
+/// to and destroyed. A call in flight keeps all it needs alive, so the pipeline may be destroyed meanwhile,
+/// and so may the context the call runs on.
 ///
 /// Thread-safe: many calls may run at once, on any number of threads and contexts. But everything of *one*
 /// call happens on the executor of the coroutine that awaits it, which must be serial: an `io_context` run by
@@ -131,9 +132,9 @@ public:
     }
 
     /// The same, but gives an `outcome<T>`, which also tells how it came about, and throws nothing of the
-    /// operation's or of a policy's. (Asio itself throws when the caller is cancelled before it awaits, a call
-    /// for which there is no memory `std::bad_alloc`, and a value whose move throws what that throws, while it
-    /// is handed out. `async_run` wants values whose move does not.)
+    /// operation's or of a policy's. (Asio itself throws when the caller is cancelled before it awaits, a
+    /// call for which there is no memory `std::bad_alloc`, and a value whose move throws what that throws,
+    /// while it is handed out. `async_run` wants values whose move does not.)
     template <class Fn, class... Args>
     auto run(Fn&& fn, Args&&... args) const&
     {
@@ -157,10 +158,10 @@ public:
     /// The call runs on `executor`, which must be serial, in a scope of its own (see `co_spawn`). The token's
     /// handler is invoked on its own executor, or on this one if it has none; its allocator and cancellation
     /// slot are honoured (a terminal cancellation ends the call, the other types are ignored, as `co_spawn`
-    /// does by default). A call that is cancelled before it begins ends with
-    /// `operation_aborted`, and one for which there is no memory with `std::bad_alloc`, in the outcome; if
-    /// there is none even to start it, that is thrown here, and the handler is destroyed without being called.
-    /// So it is if the context dies first.
+    /// does by default). A call that is cancelled before it begins ends with `operation_aborted`, and one for
+    /// which there is no memory with `std::bad_alloc`, in the outcome; if there is none even to start it,
+    /// that is thrown here, and the handler is destroyed without being called. So it is if the context dies
+    /// first.
     template <class Fn, class Token>
     auto async_run(asio::any_io_executor executor, Fn&& fn, Token&& token) const
     {

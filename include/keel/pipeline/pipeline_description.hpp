@@ -14,7 +14,7 @@ struct pipeline_description
     std::string name;
     std::string instance{};
     std::vector<part_description> parts{}; ///< Outermost first. Classifiers are not among them.
-    std::optional<bool> idempotent{};      ///< As its options say.
+    std::optional<bool> idempotent{};      ///< As its options say, and those of pipelines inside.
     bool has_classifiers = false;
 
     friend bool operator==(pipeline_description const&, pipeline_description const&) = default;

@@ -38,8 +38,8 @@ struct pipeline_family_options
     duration state_expiry = std::chrono::hours(1);
 
     /// Told of every pipeline that has left the family, whatever the cause, so that its metrics can go too;
-    /// and told in `lost` what went with it. Called outside of locks, on the thread whose request made it
-    /// go. What it throws is dropped. Must not own the family. If it asks the family for a key, it may take the
+    /// and told in `lost` what went with it. Called outside of locks, on the thread whose request made it go.
+    /// What it throws is dropped. Must not own the family. If it asks the family for a key, it may take the
     /// very place that was made for another one, which is refused when that has happened too often.
     std::function<void(pipeline_removed const&)> on_removed{};
 };

@@ -97,7 +97,7 @@ struct orphan_ended
 struct attempt_ended
 {
     origin by;
-    std::string_view verdict{}; ///< What it means to the policies.
+    std::string_view verdict{}; ///< What it means to the policies, but for those with rules of their own.
     bool handled = false;       ///< They act on it: it is a `failure` or `throttled`.
     error_code error{};
     duration took{};

@@ -166,8 +166,8 @@ std::ostream& operator<<(std::ostream&, contract_report const&);
 ///     auto const report = contract.check();
 ///     if (!report.held()) std::cout << report;
 ///
-/// Each law is checked with calls from plain coroutines and with calls from scopes (`keel::co_spawn`). One that
-/// rests on a broken one is not checked, so that what is reported is the cause.
+/// Each law is checked with calls from plain coroutines and with calls from scopes (`keel::co_spawn`). One
+/// that rests on a broken one is not checked, so that what is reported is the cause.
 class policy_contract
 {
 public:

@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
 
-// How many entries that may go are compared, and how many are looked at for better ones when one that is not at
-// rest has been found: then the registry is in trouble, and each new key comes here.
+// How many entries that may go are compared, and how many are looked at for better ones when one that is not
+// at rest has been found: then the registry is in trouble, and each new key comes here.
 constexpr std::size_t compared = 16;
 constexpr std::size_t looked_at = 64;
 

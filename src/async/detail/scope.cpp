@@ -67,8 +67,8 @@ struct memory
 
 thread_local constinit memory lately{};
 
-/// Where the scope of a slot is remembered: there, or in the next place. For speed alone: the slots are compared
-/// all the same.
+/// Where the scope of a slot is remembered: there, or in the next place. For speed alone: the slots are
+/// compared all the same.
 std::size_t place_of(asio::cancellation_slot const& slot) noexcept
 {
     using bits = std::uintptr_t;

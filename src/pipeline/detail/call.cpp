@@ -73,6 +73,7 @@ void call::refuse(errc why, std::size_t step)
 void call::turned_away(errc why)
 {
     way_.count_attempts(way_.attempts - 1);
+    attempt_began_ = never;
     refuse(why, plan_.runs->step);
 }
 

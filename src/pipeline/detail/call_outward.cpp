@@ -93,7 +93,8 @@ inline call::action call::leave(retry_step const& step)
     auto const seen = verdict_here();
     if (seen == verdict::success && step.budget) step.budget->succeeded(charged);
     if (seen == verdict::success || (has_value_ && seen == verdict::ignored)) {
-        report_.stopped = retry_stop::success;
+        auto const is_over = report_.ended_by == keel::ended_by::predicate; // another's rule has thrown
+        report_.stopped = is_over ? retry_stop::not_retryable : retry_stop::success;
         end_retrying(step, own);
         return action::go_on;
     }

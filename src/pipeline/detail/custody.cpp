@@ -51,6 +51,17 @@ struct state_to_keep
     std::string_view operator()(fallback_step const&) const { return {}; }
 };
 
+/// Pipelines that somebody else holds too stay in use. What the factory made for this one alone does not: it
+/// would look as if its gates were somebody else's.
+void hold_what_others_hold(plan const& from, plan& by)
+{
+    for (auto const& inside : from.inserted)
+        if (inside.use_count() > 1)
+            by.inserted.push_back(inside);
+        else
+            hold_what_others_hold(*inside, by);
+}
+
 } // namespace
 
 pipeline custody::own_copy(pipeline const& p, std::string_view key)
@@ -64,6 +75,7 @@ pipeline custody::own_copy(pipeline const& p, std::string_view key)
     same.accepted = plan.accepted;
     auto made = pipeline::begin(std::move(same));
     made->add(plan);
+    hold_what_others_hold(plan, *made);
     pipeline copy;
     copy.adopt(std::move(made), on_finding::ignore); // it was looked at when it was made
     return copy;

@@ -28,7 +28,8 @@ passage::passage(std::shared_ptr<terms const>& made_by, whereabouts at, asio::ca
     is_ = go_in(state);
 }
 
-// Inwards. Two are inlined by force: g++ finds them too large, and would save all registers once more for each.
+// Inwards. Two are inlined by force: g++ finds them too large, and would save all registers once more for
+// each.
 
 [[gnu::always_inline]] inline passage::answer passage::go_in(asio::cancellation_state const& state)
 {

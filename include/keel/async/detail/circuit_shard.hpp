@@ -23,9 +23,9 @@
 namespace keel::detail {
 
 /// A circuit with its key and the words of its window behind it, in one block: for 100 outcomes 64 bytes and
-/// the key, in whole words, which is what a look-up touches anyway. The key comes first: where it lies does not
-/// depend on what is in the block, so that the processor fetches both at once. Everything but the key under
-/// the lock of its shard.
+/// the key, in whole words, which is what a look-up touches anyway. The key comes first: where it lies does
+/// not depend on what is in the block, so that the processor fetches both at once. Everything but the key
+/// under the lock of its shard.
 struct circuit_entry
 {
     policy::circuit circuit;

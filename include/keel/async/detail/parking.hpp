@@ -101,8 +101,8 @@ private:
 };
 
 /// A place for a wait of a coroutine whose executor may have several threads: what ends the wait may come on
-/// another thread before the coroutine is parked, and then the wait ends there. For one wait. As everywhere in
-/// Asio, who cancels such a coroutine must see to it that nothing else of it runs.
+/// another thread before the coroutine is parked, and then the wait ends there. For one wait. As everywhere
+/// in Asio, who cancels such a coroutine must see to it that nothing else of it runs.
 class early_parking : public parking
 {
 public:
@@ -113,13 +113,14 @@ public:
     {
         auto const begin = [this](auto handler) {
             this->park(std::move(handler));
-            if (comes_second()) wake(); // the last step: the coroutine may be gone
+            if (comes_second()) continue_soon(); // the last step: the coroutine may be gone
         };
         return asio::async_initiate<Token, void()>(begin, token);
     }
 
 protected:
-    /// In place of `resume` and `wake`: the coroutine goes on, if it has been parked, or else as soon as it is.
+    /// In place of `resume` and `wake`: the coroutine goes on, if it has been parked, or else as soon as it
+    /// is.
     void end()
     {
         if (comes_second()) resume();
@@ -130,6 +131,14 @@ protected:
     }
 
 private:
+    void continue_soon()
+    {
+        try {
+            wake();
+        } catch (...) { // no memory; Asio expects no exception here
+            resume();
+        }
+    }
     bool comes_second() noexcept { return one_has_come_.exchange(true, std::memory_order_acq_rel); }
 
     std::atomic<bool> one_has_come_{false};

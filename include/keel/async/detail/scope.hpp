@@ -120,8 +120,8 @@ public:
     time_point deadline() const noexcept { return innermost ? innermost->until : context.deadline; }
     /// What the coroutine knows at this moment; what it brought along, when it has left.
     call_context describe() const;
-    /// The scope was started inside another and belongs to it: it cannot outlast its deadline, and what it was
-    /// not told, it takes over.
+    /// The scope was started inside another and belongs to it: it cannot outlast its deadline, and what it
+    /// was not told, it takes over.
     void inherit(scope const& from);
 
     void enter(scoped_call& call) noexcept
@@ -156,9 +156,9 @@ struct scope_ref
     friend bool operator==(scope_ref const&, scope_ref const&) = default;
 };
 
-/// The cancellation filter of a scope's coroutine. Asio keeps it beside the memory of the coroutine's slot and
-/// destroys it when that goes, because the coroutine installs another filter. The next coroutine may get that
-/// memory, and would be taken for this one.
+/// The cancellation filter of a scope's coroutine. Asio keeps it beside the memory of the coroutine's slot
+/// and destroys it when that goes, because the coroutine installs another filter. The next coroutine may get
+/// that memory, and would be taken for this one.
 class scope_filter
 {
 public:

@@ -31,9 +31,9 @@
 
 namespace keel::detail {
 
-/// One call on its way through a pipeline, whatever it meets: walks inwards past gates and limits, says when to
-/// run the operation, and walks outwards again, settling what it took. Knows everything but the type of the
-/// result; the coroutine that drives it (`drive.hpp`) only obeys.
+/// One call on its way through a pipeline, whatever it meets: walks inwards past gates and limits, says when
+/// to run the operation, and walks outwards again, settling what it took. Knows everything but the type of
+/// the result; the coroutine that drives it (`drive.hpp`) only obeys.
 ///
 /// Belongs to that coroutine's frame. If the frame is destroyed on the way, everything taken is given back.
 class call final : public parking, public pooled, private turn_waiter, private live_call

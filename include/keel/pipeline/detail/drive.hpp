@@ -43,8 +43,8 @@ std::optional<judgement> judge(rules const& by, std::optional<value_of<T>> const
     return std::nullopt;
 }
 
-/// What the attempt means to those steps that have rules of their own. To one whose rule throws it means what it
-/// means to all. \returns what was thrown first, if anything was
+/// What the attempt means to those steps that have rules of their own. To one whose rule throws it means what
+/// it means to all. \returns what was thrown first, if anything was
 template <class T>
 std::optional<failure> report_to_own_judges(call& c, std::optional<value_of<T>> const& value,
                                             judgement meaning)
@@ -85,8 +85,8 @@ inline bool is_cancelled(asio::cancellation_state const& state)
     return state.cancelled() != asio::cancellation_type::none;
 }
 
-/// Starts the operation on another executor, if that has a place for it. Not if the caller has been cancelled:
-/// Asio would not let us wait for it.
+/// Starts the operation on another executor, if that has a place for it. Not if the caller has been
+/// cancelled: Asio would not let us wait for it.
 template <class T, class Operation>
 work<T> send(call& c, run_on const& where, Operation& operation, asio::cancellation_state const& state)
 {

@@ -121,7 +121,8 @@ struct plan
     bool may_abandon = false;
     bool has_fallback = false;
 
-    /// Of the steps, for outcomes, which outlive calls: an outcome that somebody keeps must not keep the pipeline.
+    /// Of the steps, for outcomes, which outlive calls: an outcome that somebody keeps must not keep the
+    /// pipeline.
     std::shared_ptr<std::vector<std::string> const> names;
     /// Pipelines of others that stand in this one, which are in use for as long as it lives.
     std::vector<std::shared_ptr<plan const>> inserted;
@@ -158,8 +159,8 @@ struct plan
     /// One of Keel's own.
     void add_own(std::shared_ptr<gate>);
 
-    /// The steps of another pipeline, in place of it. Its classifiers judge the types that have none here, nor in
-    /// one before it. Its operations are not idempotent: nor are those of the whole.
+    /// The steps of another pipeline, in place of it. Its classifiers judge the types that have none here,
+    /// nor in one before it. Its operations are not idempotent: nor are those of the whole.
     void add(plan const& inner);
     /// Nothing is added any more.
     void complete();
