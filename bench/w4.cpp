@@ -10,7 +10,7 @@ asio::awaitable<void> bare_often(std::uint64_t calls)
     for (; calls != 0; --calls) co_await asio::post(asio::use_awaitable);
 }
 
-void bare(benchmark::State& state) { run_crowd(state, plain_spawn{}, queue_of_callers, bare_often); }
+void bare(benchmark::State& state) { run_crowd(state, spawn_in_scope{}, queue_of_callers, bare_often); }
 
 void through_bulkhead(benchmark::State& state)
 {

@@ -55,10 +55,10 @@ struct visit
     /// How many units of the gate's capacity the call takes.
     std::uint32_t weight = 1;
 
-    call_origin const& from = no_pipeline;
-
     /// How often the call has started its operation so far, for events.
     std::uint32_t attempts = 0;
+
+    call_origin const& from = no_pipeline;
 
     /// Who reports what this visit causes.
     telemetry::origin by(std::string_view policy) const noexcept

@@ -36,7 +36,7 @@ public:
     {
         if (!left_by_) return;
         moment now(context_.time());
-        auto const v = visit{.now = now, .from = by_->origin, .attempts = attempt_};
+        auto const v = visit{.now = now, .attempts = attempt_, .from = by_->origin};
         made_of().orphans.fetch_sub(1, std::memory_order_relaxed);
         for (auto const& [held, pass] : held_) held->settle(pass, verdict::ignored, v);
         telemetry::emit(v.from.observer, telemetry::orphan_ended{v.by(name_of(made_of().steps[*left_by_]))});
