@@ -89,6 +89,8 @@ std::optional<duration> stack::shortest_limit() const
 
 bool stack::straight_inside(std::size_t index) const
 {
+    if (sends())
+        return false; // wherever the bulkhead stands: the operation waits for its lane behind all gates
     return std::none_of(parts.begin() + static_cast<std::ptrdiff_t>(index) + 1, parts.end(),
                         [](auto const& p) { return p.delays; });
 }
