@@ -1111,6 +1111,8 @@ struct moody
 
     io_executor inner;
     std::shared_ptr<mood> now = std::make_shared<mood>(mood::fine);
+    /// Happens once, before it throws.
+    std::shared_ptr<std::function<void()>> first = std::make_shared<std::function<void()>>();
 
     asio::io_context& query(asio::execution::context_t) const noexcept
     {
@@ -1126,6 +1128,10 @@ struct moody
     template <class F>
     void execute(F&& f) const
     {
+        if (auto const what = std::exchange(*first, nullptr)) {
+            what();
+            throw std::runtime_error("no memory");
+        }
         if (*now == mood::throws) throw std::runtime_error("no memory");
         if (*now == mood::drops) {
             auto const dropped = std::decay_t<F>(std::forward<F>(f));
@@ -1156,41 +1162,13 @@ TEST(limited_executor_on_one_that_fails, execute_throws_and_takes_nothing)
     EXPECT_EQ(ran, 1);
 }
 
-/// Something else happens just before it throws.
-struct hesitant
-{
-    io_executor inner;
-    std::shared_ptr<std::function<void()>> next = std::make_shared<std::function<void()>>();
-
-    asio::io_context& query(asio::execution::context_t) const noexcept
-    {
-        return asio::query(inner, asio::execution::context);
-    }
-    static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) noexcept
-    {
-        return asio::execution::blocking.never;
-    }
-    hesitant require(asio::execution::blocking_t::never_t) const { return *this; }
-    [[maybe_unused]] friend bool operator==(hesitant const&, hesitant const&) noexcept = default;
-
-    template <class F>
-    void execute(F&& f) const
-    {
-        if (auto const first = std::exchange(*next, nullptr)) {
-            first();
-            throw std::runtime_error("no memory");
-        }
-        asio::require(inner, asio::execution::blocking.never).execute(std::forward<F>(f));
-    }
-};
-
 TEST(limited_executor_on_one_that_fails, who_came_meanwhile_gets_the_lane)
 {
     asio::io_context context;
-    hesitant const inner{context.get_executor()};
-    limited_executor<hesitant> const e{inner, {.max_running = 1, .max_queue = 1}};
+    moody const inner{context.get_executor()};
+    limited_moody const e{inner, {.max_running = 1, .max_queue = 1}};
     auto ran = 0;
-    *inner.next = [&] { EXPECT_FALSE(e.try_post([&] { ++ran; })) << "it is taken"; };
+    *inner.first = [&] { EXPECT_FALSE(e.try_post([&] { ++ran; })) << "it is taken"; };
 
     EXPECT_THROW((void)e.try_post([] { FAIL() << "it was not taken"; }), std::runtime_error);
     context.run();
