@@ -35,6 +35,7 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <future>
 #include <latch>
 #include <memory>
